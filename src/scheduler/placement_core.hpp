@@ -1,0 +1,120 @@
+// The placement lane as a pure core: events in, assignments out. It has no threads, no clock and no locks; one owner (the
+// runtime) calls it under one mutex, and calls step() after every batch of events. The same events give the same
+// assignments, so a seeded simulation can run its histories.
+//
+// Order. Requests run oldest first; one that does not fit lets later ones pass, with two exceptions.
+//
+//   CPUs. The oldest request that lacks only CPUs is the *collector*: the lane's free CPUs are kept for it. Of 4 CPUs,
+//   2 free, requests [3 CPUs, 1 CPU, GPU only]: the first collects and holds 2, the second waits, the third runs. There
+//   is one collector at a time, so a task of several CPUs neither starves nor deadlocks with another. Nothing else is
+//   kept: when a request that needs no CPU takes its licence meanwhile, the next in line collects. A request for CPUs
+//   that actors hold for life does not collect; it could wait for ever, and everything behind it too.
+//
+//   Ageing. A request that `ageing_limit` later ones have passed reserves the kinds of resources that it needs: later
+//   requests for them wait. It does so only while each holder of what it lacks is sure to let go by itself. A holder
+//   that is blocked, or an actor, may wait for exactly such a later request, and then reserving would be a deadlock that
+//   plain passing does not have. For the same reason it leaves out a kind that it could have at once when a holder of
+//   that kind is blocked.
+//
+// CPUs are whole permits between the lanes and fixed point inside this one: two tasks of 0.5 CPUs share a permit. A task
+// that resumes from a wait goes on at once, so the balance (permits held − CPUs in use) may be below zero for a moment;
+// that deficit is the first thing this lane asks for.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/quantity.hpp"
+#include "resources/ledger.hpp"
+#include "resources/resource_kinds.hpp"
+#include "resources/resource_totals.hpp"
+#include "scheduler/pending_shapes.hpp"
+#include "scheduler/running_tickets.hpp"
+#include "scheduler/ticket.hpp"
+
+namespace narke::internal {
+
+class placement_core {
+ public:
+  static constexpr int ageing_limit_default = 64;
+
+  explicit placement_core(resource_totals totals, int ageing_limit = ageing_limit_default);
+
+  // Events. Each throws std::logic_error when it contradicts what was told before.
+
+  /// Requires: infeasible_reason(t.request) is empty, and the id is not in use.
+  void on_submitted(ticket t);
+  /// True: it was pending and is gone. False: it is not pending.
+  bool on_cancelled(ticket_id id);
+  /// A running or blocked one: everything goes back.
+  void on_finished(ticket_id id);
+  /// It waits in `get`: its CPUs are free, everything else stays held.
+  void on_blocked(ticket_id id);
+  /// It goes on at once: the balance may go below zero.
+  void on_unblocked(ticket_id id);
+  /// Whole CPUs handed to this lane.
+  void on_permits_granted(int count);
+
+  /// Decides what runs. `other_lane_head_ticks`: when the oldest of the fast lane was submitted, or no_ticks.
+  [[nodiscard]] step_result step(std::uint64_t other_lane_head_ticks);
+
+  // What this lane asks of the other, as of the last step and the events since.
+
+  /// Whole CPUs that would pay the deficit, else let the collector run; 0 = none.
+  [[nodiscard]] int permits_wanted() const;
+  /// When the collector was submitted, 0 for a deficit; no_ticks when permits_wanted() is 0.
+  [[nodiscard]] std::uint64_t head_ticks() const;
+
+  // State, for reports.
+
+  /// Why this request can never run here; nullopt when it can.
+  [[nodiscard]] std::optional<std::string> infeasible_reason(const resource_request& request) const;
+  [[nodiscard]] const resource_amounts& available() const { return ledger_.available(); }
+  [[nodiscard]] const resource_totals& totals() const { return ledger_.totals(); }
+  [[nodiscard]] int permits_held() const { return permits_held_; }
+  /// CPUs of running tickets, those that are blocked not counted.
+  [[nodiscard]] quantity cpus_in_use() const { return cpus_in_use_; }
+  /// Permits held − CPUs in use.
+  [[nodiscard]] quantity cpu_balance() const;
+  [[nodiscard]] std::optional<ticket_id> collector() const;
+  /// Oldest first.
+  [[nodiscard]] std::vector<ticket_id> pending_ids() const { return pending_.ids(); }
+  [[nodiscard]] std::size_t pending_count() const { return pending_.size(); }
+  [[nodiscard]] std::size_t running_count() const { return running_.size(); }
+  [[nodiscard]] ticket_explanation explain(ticket_id id) const;
+
+ private:
+  struct collecting {
+    ticket_id id;
+    std::uint64_t ticks;
+    quantity cpus;
+  };
+  struct reservation {
+    ticket_id id;
+    resource_kinds kinds;
+  };
+
+  [[nodiscard]] bool consider(const pending_shape& shape, step_result& result);
+  void assign(const ticket& head, step_result& result);
+  void reserve(const pending_shape& shape, const resource_kinds& missing, bool lacks_cpus);
+  [[nodiscard]] resource_kinds missing_now(const resource_request& request) const;
+  [[nodiscard]] bool may_collect(const resource_request& request) const;
+  [[nodiscard]] int take_surplus(std::uint64_t other_lane_head_ticks);
+  void explain_pending(const pending_ticket& entry, ticket_explanation& result) const;
+  [[nodiscard]] std::vector<missing_resource> list_missing(const resource_request& request,
+                                                           const resource_kinds& missing) const;
+
+  const int ageing_limit_;
+  ledger ledger_;
+  pending_shapes pending_;
+  running_tickets running_;
+  int permits_held_ = 0;
+  quantity cpus_in_use_;
+  quantity cpus_held_for_life_;
+  std::optional<collecting> collector_;     // decided by each step
+  std::vector<reservation> reservations_;   // decided by each step
+};
+
+}  // namespace narke::internal

@@ -1,0 +1,67 @@
+// The words that the runtime and the placement lane exchange. Plain values.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/quantity.hpp"
+#include "resources/allocation.hpp"
+#include "resources/resource_request.hpp"
+
+namespace narke::internal {
+
+using ticket_id = std::uint64_t;
+
+/// Ticks of a lane that has nothing waiting.
+inline constexpr std::uint64_t no_ticks = UINT64_MAX;
+
+/// One task or actor that asks to be placed. Older = fewer ticks, then the lower id.
+struct ticket {
+  ticket_id id = 0;
+  resource_request request;
+  std::uint64_t submitted_ticks = 0;
+  bool for_life = false;  ///< an actor: no end of it can be counted on, as if it were always blocked
+};
+
+/// A ticket that runs from here on; its CPUs are counted, the rest is in `granted`.
+struct assignment {
+  ticket_id id = 0;
+  allocation granted;
+};
+
+struct step_result {
+  std::vector<assignment> assignments;  ///< in the order decided
+  int permits_to_return = 0;            ///< whole CPUs that leave this lane
+};
+
+enum class ticket_state : std::uint8_t { unknown, pending, running, blocked };
+
+/// Why a pending ticket does not run.
+enum class wait_cause : std::uint8_t {
+  nothing,            ///< it does not wait, or the next step decides
+  equal_ahead,        ///< an older ticket with the same request stands in front
+  resources,          ///< what it lacks is held
+  cpus,               ///< it lacks CPUs only, and is the one that collects them
+  collector,          ///< free CPUs are kept for `waits_behind`
+  held_for_life,      ///< it needs CPUs that actors hold
+  reserved,           ///< `waits_behind` was passed so often that it has first call
+};
+
+struct missing_resource {
+  std::string name;      ///< "CPU", "GPU", "gpu_memory", "memory" or a custom name
+  double wanted = 0;
+  double available = 0;  ///< in all: for GPU and gpu_memory it may be more than wanted, on several devices
+  std::vector<ticket_id> holders;  ///< lowest id first
+};
+
+struct ticket_explanation {
+  ticket_state state = ticket_state::unknown;
+  wait_cause cause = wait_cause::nothing;
+  std::optional<ticket_id> waits_behind;
+  std::vector<missing_resource> missing;
+  int passed_by = 0;                ///< later requests that ran since this one is the oldest of its kind
+};
+
+}  // namespace narke::internal
