@@ -9,8 +9,8 @@ namespace narke::internal {
 namespace {
 
 [[noreturn]] void refuse(std::string_view field, double units, std::string_view why) {
-  throw std::invalid_argument{fmt::format("{}: {} is {}; give 0 or a positive number, in steps of 0.0001", field,
-                                          units, why)};
+  throw std::invalid_argument{fmt::format(
+      "{}: {} is {}; give 0 or a positive number, in steps of 0.0001", field, units, why)};
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
-// An amount of a countable resource (CPUs, GPUs, licences) in fixed point: whole steps of 1/10000, so that ten tasks of
-// 0.1 fit in 1 exactly. A plain value, safe on any thread. Amounts of bytes are std::int64_t, never quantities.
+// An amount of a countable resource (CPUs, GPUs, licences) in fixed point: whole steps of 1/10000,
+// so that ten tasks of 0.1 fit in 1 exactly. A plain value, safe on any thread. Amounts of bytes
+// are std::int64_t, never quantities.
 #pragma once
 
 #include <compare>
@@ -19,11 +20,13 @@ class quantity {
 
   constexpr quantity() = default;
 
-  /// The nearest step: 0.00004 is refused, 0.00005 is one step, 0.33333 is 3333 steps.
-  /// Throws std::invalid_argument naming `field` and the value when it is NaN, infinite, negative, above units_max, or
-  /// not zero but nearer to zero than to one step.
+  /// The nearest step: 0.00004 is refused, 0.00005 is one step, 0.33333 is 3333 steps. Throws
+  /// std::invalid_argument naming `field` and the value when it is NaN, infinite, negative, above
+  /// units_max, or not zero but nearer to zero than to one step.
   static quantity from_double(double units, std::string_view field);
-  static constexpr quantity from_whole(std::int64_t units) { return quantity{units * steps_per_unit}; }
+  static constexpr quantity from_whole(std::int64_t units) {
+    return quantity{units * steps_per_unit};
+  }
   static constexpr quantity from_steps(std::int64_t steps) { return quantity{steps}; }
   static constexpr quantity zero() { return quantity{}; }
   static constexpr quantity one() { return from_whole(1); }

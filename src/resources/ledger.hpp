@@ -1,6 +1,6 @@
-// Who has how much of the GPUs, the memory and the custom resources, instance by instance. CPUs are not in it: they move
-// between the lanes as permits and are counted by the placement core. Owned by the placement core, which is called under
-// one mutex; nothing here locks.
+// Who has how much of the GPUs, the memory and the custom resources, instance by instance. CPUs are
+// not in it: they move between the lanes as permits and are counted by the placement core. Owned by
+// the placement core, which is called under one mutex; nothing here locks.
 //
 // GPUs are packed as Ray packs them. Free shares of four GPUs, [1, 0.4, 1, 0.7]:
 //   2 GPUs    whole units take instances that are exactly 1 free, lowest index first   → 0 and 2
@@ -9,6 +9,7 @@
 //   3 GPUs    only two are whole, though the sum is 3.1                                 → waits
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -48,7 +49,8 @@ class ledger {
   /// Throws std::invalid_argument when a total is negative.
   explicit ledger(resource_totals totals);
 
-  /// Why this request can never be met here, naming every resource that is too small; nullopt when it can.
+  /// Why this request can never be met here, naming every resource that is too small; nullopt when
+  /// it can.
   /// "asks GPU: 3, fpga: 1; this machine has GPU: 2, no fpga (custom resources: license)"
   [[nodiscard]] std::optional<std::string> infeasible_reason(const resource_request& request) const;
 
@@ -66,7 +68,11 @@ class ledger {
 
  private:
   [[nodiscard]] bool custom_fits(const custom_amount& wanted) const;
-  [[nodiscard]] std::optional<std::vector<gpu_share>> choose_gpus(const resource_request& request) const;
+  [[nodiscard]] bool gpu_may_serve(std::size_t index, const resource_request& request) const;
+  [[nodiscard]] std::vector<int> choose_gpus(const resource_request& request) const;
+  [[nodiscard]] std::vector<int> choose_whole_gpus(const resource_request& request) const;
+  [[nodiscard]] std::vector<int> choose_shared_gpu(const resource_request& request) const;
+  void take(const allocation& wanted);
 
   const resource_totals totals_;
   resource_amounts free_;

@@ -24,6 +24,8 @@ struct resource_kinds {
   void add(const resource_kinds& other);
   /// Those that are in both.
   [[nodiscard]] resource_kinds common_with(const resource_kinds& other) const;
+  /// Those that `other` has not.
+  [[nodiscard]] resource_kinds without(const resource_kinds& other) const;
 };
 
 }  // namespace narke::internal

@@ -1,5 +1,6 @@
-// What one task or actor asks of the machine, checked and in fixed point. A value: equal requests have the same "shape"
-// and are interchangeable to the scheduler. Made from the numbers of the public options by make_request.
+// What one task or actor asks of the machine, checked and in fixed point. A value: equal requests
+// have the same "shape" and are interchangeable to the scheduler. Made from the numbers of the
+// public options by make_request.
 #pragma once
 
 #include <cstddef>
@@ -35,7 +36,7 @@ struct resource_request {
   std::int64_t memory_bytes = 0;
   std::vector<custom_amount> custom;   ///< sorted by name, each name once, no zeros
   placement_wish wish = placement_wish::automatic;
-  int wish_index = 0;                  ///< the node's OS index or the GPU's id; 0 for the other wishes
+  int wish_index = 0;                  ///< the node's OS index or the GPU's id, else 0
 
   friend bool operator==(const resource_request&, const resource_request&) = default;
 
@@ -58,14 +59,16 @@ struct request_fields {
   std::vector<std::pair<std::string, double>> resources;
 };
 
-/// Throws std::invalid_argument naming the field and the value: a negative, infinite, NaN or too small number, num_gpus
-/// above 1 that is not whole, gpu_memory without num_gpus, a resource without a name, named twice, or by a reserved word
-/// (CPU, GPU, memory, gpu_memory, object_store_memory). A custom resource of 0 is left out.
+/// Throws std::invalid_argument naming the field and the value: a negative, infinite, NaN or too
+/// small number, num_gpus above 1 that is not whole, gpu_memory without num_gpus, a resource
+/// without a name, named twice, or by a reserved word (CPU, GPU, memory, gpu_memory,
+/// object_store_memory). A custom resource of 0 is left out.
 resource_request make_request(const request_fields& fields);
 
-/// The same checks for the resources of a runtime, where "node:…" and "accelerator_type:…" are reserved as well: narke
-/// fills these in itself, and a request may name them.
-std::vector<custom_amount> make_custom_totals(const std::vector<std::pair<std::string, double>>& resources);
+/// The same checks for the resources of a runtime, where "node:…" and "accelerator_type:…" are
+/// reserved as well: narke fills these in itself, and a request may name them.
+std::vector<custom_amount> make_custom_totals(
+    const std::vector<std::pair<std::string, double>>& resources);
 
 /// Bytes from a number of the public options, the fraction dropped; the same std::invalid_argument.
 std::int64_t bytes_from_double(double bytes, std::string_view field);

@@ -1,5 +1,6 @@
-// The requests that wait, grouped by shape: equal requests stand in one queue, oldest first, and when the first cannot run
-// neither can the others, so a step looks at one of each. Part of the placement core; same owner, no locks.
+// The requests that wait, grouped by shape: equal requests stand in one queue, oldest first, and
+// when the first cannot run neither can the others, so a step looks at one of each. Part of the
+// placement core; same owner, no locks.
 #pragma once
 
 #include <compare>
@@ -9,6 +10,7 @@
 #include <queue>
 #include <set>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "resources/resource_request.hpp"
@@ -27,7 +29,7 @@ struct age_key {
 struct pending_shape {
   const resource_request* request = nullptr;  ///< owned by pending_shapes
   std::set<age_key> waiting;                  ///< never empty between calls of the core
-  int passed_by = 0;                          ///< later requests that ran since the oldest one stands in front
+  int passed_by = 0;                          ///< later requests that ran before the head did
 
   [[nodiscard]] const age_key& head() const { return *waiting.begin(); }
 };
@@ -39,8 +41,8 @@ struct pending_ticket {
 };
 
 /// The heads of all shapes, oldest first, for one step.
-using shape_line = std::priority_queue<std::pair<age_key, pending_shape*>,
-                                       std::vector<std::pair<age_key, pending_shape*>>, std::greater<>>;
+using shape_place = std::pair<age_key, pending_shape*>;
+using shape_line = std::priority_queue<shape_place, std::vector<shape_place>, std::greater<>>;
 
 class pending_shapes {
  public:
@@ -54,7 +56,8 @@ class pending_shapes {
   bool remove(ticket_id id);
   [[nodiscard]] const pending_ticket* find(ticket_id id) const;
 
-  /// Takes out the oldest ticket of the shape, but keeps the shape, also an empty one, until drop_if_empty.
+  /// Takes out the oldest ticket of the shape, but keeps the shape, also an empty one, until
+  /// drop_if_empty.
   pending_ticket take_head(pending_shape& shape);
   void drop_if_empty(pending_shape& shape);
 

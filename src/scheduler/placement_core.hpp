@@ -1,24 +1,26 @@
-// The placement lane as a pure core: events in, assignments out. It has no threads, no clock and no locks; one owner (the
-// runtime) calls it under one mutex, and calls step() after every batch of events. The same events give the same
-// assignments, so a seeded simulation can run its histories.
+// The placement lane as a pure core: events in, assignments out. It has no threads, no clock and no
+// locks; one owner (the runtime) calls it under one mutex, and calls step() after every batch of
+// events. The same events give the same assignments, so a seeded simulation can run its histories.
 //
-// Order. Requests run oldest first; one that does not fit lets later ones pass, with two exceptions.
+// Order. Requests run oldest first; one that does not fit lets later ones pass, with two exceptions:
 //
-//   CPUs. The oldest request that lacks only CPUs is the *collector*: the lane's free CPUs are kept for it. Of 4 CPUs,
-//   2 free, requests [3 CPUs, 1 CPU, GPU only]: the first collects and holds 2, the second waits, the third runs. There
-//   is one collector at a time, so a task of several CPUs neither starves nor deadlocks with another. Nothing else is
-//   kept: when a request that needs no CPU takes its licence meanwhile, the next in line collects. A request for CPUs
-//   that actors hold for life does not collect; it could wait for ever, and everything behind it too.
+//   CPUs. The oldest request that lacks only CPUs is the *collector*: the lane's free CPUs are kept
+//   for it. Of 4 CPUs, 2 free, requests [3 CPUs, 1 CPU, GPU only]: the first collects and holds 2,
+//   the second waits, the third runs. There is one collector at a time, so a task of several CPUs
+//   neither starves nor deadlocks with another. Nothing else is kept: when a request that needs no
+//   CPU takes its licence meanwhile, the next in line collects. A request for CPUs that actors hold
+//   for life does not collect; it could wait for ever, and everything behind it too.
 //
-//   Ageing. A request that `ageing_limit` later ones have passed reserves the kinds of resources that it needs: later
-//   requests for them wait. It does so only while each holder of what it lacks is sure to let go by itself. A holder
-//   that is blocked, or an actor, may wait for exactly such a later request, and then reserving would be a deadlock that
-//   plain passing does not have. For the same reason it leaves out a kind that it could have at once when a holder of
-//   that kind is blocked.
+//   Ageing. A request that `ageing_limit` later ones have passed reserves the kinds of resources
+//   that it needs: later requests for them wait. It does so only while each holder of what it lacks
+//   is sure to let go by itself. A holder that is blocked, or an actor, may wait for exactly such a
+//   later request, and then reserving would be a deadlock that plain passing does not have. For the
+//   same reason it leaves out a kind that it could have at once but of which a blocked ticket or an
+//   actor holds some.
 //
-// CPUs are whole permits between the lanes and fixed point inside this one: two tasks of 0.5 CPUs share a permit. A task
-// that resumes from a wait goes on at once, so the balance (permits held − CPUs in use) may be below zero for a moment;
-// that deficit is the first thing this lane asks for.
+// CPUs are whole permits between the lanes and fixed point inside this one: two tasks of 0.5 CPUs
+// share a permit. A task that resumes from a wait goes on at once, so the balance (permits held −
+// CPUs in use) may be below zero for a moment; that deficit is the first thing this lane asks for.
 #pragma once
 
 #include <cstdint>
@@ -57,7 +59,8 @@ class placement_core {
   /// Whole CPUs handed to this lane.
   void on_permits_granted(int count);
 
-  /// Decides what runs. `other_lane_head_ticks`: when the oldest of the fast lane was submitted, or no_ticks.
+  /// Decides what runs. `other_lane_head_ticks`: when the oldest of the fast lane was submitted, or
+  /// no_ticks.
   [[nodiscard]] step_result step(std::uint64_t other_lane_head_ticks);
 
   // What this lane asks of the other, as of the last step and the events since.
@@ -96,15 +99,17 @@ class placement_core {
     resource_kinds kinds;
   };
 
-  [[nodiscard]] bool consider(const pending_shape& shape, step_result& result);
-  void assign(const ticket& head, step_result& result);
+  [[nodiscard]] bool consider(pending_shape& shape, step_result& result);
+  void assign(pending_shape& shape, step_result& result);
   void reserve(const pending_shape& shape, const resource_kinds& missing, bool lacks_cpus);
   [[nodiscard]] resource_kinds missing_now(const resource_request& request) const;
   [[nodiscard]] bool may_collect(const resource_request& request) const;
   [[nodiscard]] int take_surplus(std::uint64_t other_lane_head_ticks);
   void explain_pending(const pending_ticket& entry, ticket_explanation& result) const;
+  [[nodiscard]] const reservation* reservation_before(const pending_ticket& entry) const;
   [[nodiscard]] std::vector<missing_resource> list_missing(const resource_request& request,
-                                                           const resource_kinds& missing) const;
+                                                           const resource_kinds& missing,
+                                                           bool short_of_cpus) const;
 
   const int ageing_limit_;
   ledger ledger_;

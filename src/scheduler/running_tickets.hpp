@@ -1,5 +1,5 @@
-// What runs, what each holds, and which kinds of resources are held by somebody who may never let go: a blocked ticket or
-// an actor. Part of the placement core; same owner, no locks.
+// What runs, what each holds, and which kinds of resources are held by somebody who may never let
+// go: a blocked ticket or an actor. Part of the placement core; same owner, no locks.
 #pragma once
 
 #include <cstddef>

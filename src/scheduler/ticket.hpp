@@ -22,7 +22,7 @@ struct ticket {
   ticket_id id = 0;
   resource_request request;
   std::uint64_t submitted_ticks = 0;
-  bool for_life = false;  ///< an actor: no end of it can be counted on, as if it were always blocked
+  bool for_life = false;  ///< an actor: its end cannot be counted on, as if always blocked
 };
 
 /// A ticket that runs from here on; its CPUs are counted, the rest is in `granted`.
@@ -52,7 +52,7 @@ enum class wait_cause : std::uint8_t {
 struct missing_resource {
   std::string name;      ///< "CPU", "GPU", "gpu_memory", "memory" or a custom name
   double wanted = 0;
-  double available = 0;  ///< in all: for GPU and gpu_memory it may be more than wanted, on several devices
+  double available = 0;  ///< the sum: of GPU and gpu_memory it may do, but on several devices
   std::vector<ticket_id> holders;  ///< lowest id first
 };
 
@@ -61,7 +61,7 @@ struct ticket_explanation {
   wait_cause cause = wait_cause::nothing;
   std::optional<ticket_id> waits_behind;
   std::vector<missing_resource> missing;
-  int passed_by = 0;                ///< later requests that ran since this one is the oldest of its kind
+  int passed_by = 0;                ///< later requests that ran since it is the oldest of its shape
 };
 
 }  // namespace narke::internal

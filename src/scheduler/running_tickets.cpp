@@ -1,0 +1,111 @@
+#include "scheduler/running_tickets.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace narke::internal {
+
+void running_tickets::add(ticket_id id, running_ticket entry) {
+  const auto [at, is_added] = entries_.try_emplace(id, std::move(entry));
+  if (!is_added) {
+    throw std::logic_error{fmt::format("ticket {} runs already", id)};
+  }
+  if (at->second.is_sticky()) {
+    count_sticky(at->second, 1);
+  }
+}
+
+running_ticket running_tickets::remove(ticket_id id) {
+  running_ticket& entry = at(id);
+  if (entry.is_sticky()) {
+    count_sticky(entry, -1);
+  }
+  running_ticket removed = std::move(entry);
+  entries_.erase(id);
+  return removed;
+}
+
+const running_ticket& running_tickets::block(ticket_id id) {
+  running_ticket& entry = at(id);
+  if (entry.blocked) {
+    throw std::logic_error{fmt::format("ticket {} was blocked twice", id)};
+  }
+  if (!entry.is_sticky()) {
+    count_sticky(entry, 1);
+  }
+  entry.blocked = true;
+  return entry;
+}
+
+const running_ticket& running_tickets::unblock(ticket_id id) {
+  running_ticket& entry = at(id);
+  if (!entry.blocked) {
+    throw std::logic_error{fmt::format("ticket {} was not blocked", id)};
+  }
+  entry.blocked = false;
+  if (!entry.is_sticky()) {
+    count_sticky(entry, -1);
+  }
+  return entry;
+}
+
+const running_ticket* running_tickets::find(ticket_id id) const {
+  const auto at = entries_.find(id);
+  return at == entries_.end() ? nullptr : &at->second;
+}
+
+resource_kinds running_tickets::stuck(const resource_kinds& kinds) const {
+  resource_kinds result{.gpus = kinds.gpus && sticky_gpus_ > 0,
+                        .memory = kinds.memory && sticky_memory_ > 0};
+  for (const auto& name : kinds.custom) {
+    if (sticky_custom_.contains(name)) {
+      result.custom.push_back(name);
+    }
+  }
+  return result;
+}
+
+std::vector<ticket_id> running_tickets::holders_of_cpus() const {
+  std::vector<ticket_id> result;
+  for (const auto& [id, entry] : entries_) {
+    if (!entry.blocked && !entry.cpus.is_zero()) {
+      result.push_back(id);
+    }
+  }
+  std::sort(result.begin(), result.end());
+  return result;
+}
+
+std::vector<ticket_id> running_tickets::holders_of(const resource_kinds& kinds) const {
+  std::vector<ticket_id> result;
+  for (const auto& [id, entry] : entries_) {
+    if (!entry.kinds.common_with(kinds).empty()) {
+      result.push_back(id);
+    }
+  }
+  std::sort(result.begin(), result.end());
+  return result;
+}
+
+running_ticket& running_tickets::at(ticket_id id) {
+  const auto at = entries_.find(id);
+  if (at == entries_.end()) {
+    throw std::logic_error{fmt::format("ticket {} does not run", id)};
+  }
+  return at->second;
+}
+
+void running_tickets::count_sticky(const running_ticket& entry, int change) {
+  sticky_gpus_ += entry.kinds.gpus ? change : 0;
+  sticky_memory_ += entry.kinds.memory ? change : 0;
+  for (const auto& name : entry.kinds.custom) {
+    if ((sticky_custom_[name] += change) == 0) {
+      sticky_custom_.erase(name);
+    }
+  }
+}
+
+}  // namespace narke::internal
