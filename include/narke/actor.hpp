@@ -1,0 +1,264 @@
+// Actors: an object of the user's class that lives in the runtime, whose methods are called as tasks. Calls of one
+// submitter (a task, an actor call, or a thread outside) run in the order submitted, one at a time unless
+// max_concurrency says otherwise. Handles are values: copy them, pass them to tasks; the actor dies with the last one,
+// after the calls already made, unless it is detached.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <type_traits>
+#include <typeinfo>
+#include <utility>
+#include <vector>
+
+#include <narke/detail/task_impl.hpp>
+#include <narke/object_ref.hpp>
+#include <narke/options.hpp>
+
+namespace narke {
+
+namespace detail {
+
+/// The runtime's half of an actor. Counted: by its handles, and by the calls that are under way.
+class actor_core;
+
+NARKE_EXPORT void add_handle(actor_core& actor) noexcept;
+NARKE_EXPORT void release_handle(actor_core& actor) noexcept;
+/// Checks the options of a class of actors: std::invalid_argument, narke::error for what is not there yet.
+NARKE_EXPORT void check_actor_options(const actor_options& options);
+/// The living actor of that name with one more handle; null when there is none and get_if_exists allows to make it.
+/// Throws std::invalid_argument when the name is taken, or is of an actor of another type.
+NARKE_EXPORT actor_core* find_actor_to_reuse(const actor_options& options, const std::type_info& type);
+/// A new actor with one handle, whose constructor has not run.
+NARKE_EXPORT actor_core* make_actor(const actor_options& options, const std::type_info& type);
+/// The living actor of that name with one more handle. Throws actor_not_found, or std::invalid_argument for another type.
+NARKE_EXPORT actor_core* find_actor(const std::string& name, const std::type_info& type);
+/// Makes `node` the first call of the actor.
+NARKE_EXPORT void submit_constructor(actor_core& actor, task_node& node) noexcept;
+NARKE_EXPORT void submit_call(actor_core& actor, task_node& node) noexcept;
+NARKE_EXPORT void kill_actor(actor_core& actor);
+NARKE_EXPORT void set_actor_state(actor_core& actor, void* state, void (*destroy)(void* state) noexcept) noexcept;
+NARKE_EXPORT void* actor_state(const actor_core& actor) noexcept;
+[[noreturn]] NARKE_EXPORT void throw_empty_handle(const char* call);
+
+// Calls the constructor of T and gives the object to the actor.
+template <class T>
+struct construct_actor {
+  actor_core* actor;
+
+  template <class... A>
+  void operator()(A&&... arguments) const {
+    T* state = nullptr;
+    if constexpr (std::is_constructible_v<T, A...>) {
+      state = new T(std::forward<A>(arguments)...);
+    } else {
+      state = new T{std::forward<A>(arguments)...};
+    }
+    set_actor_state(*actor, state, [](void* object) noexcept { delete static_cast<T*>(object); });
+  }
+};
+
+// Calls a method of the actor's object.
+template <class T, class Method>
+struct call_method {
+  Method method;
+  actor_core* actor;
+
+  template <class... A>
+  decltype(auto) operator()(A&&... arguments) const {
+    return std::invoke(method, *static_cast<T*>(actor_state(*actor)), std::forward<A>(arguments)...);
+  }
+};
+
+template <class T, class... A>
+concept makes = std::is_constructible_v<T, A...> || requires(A&&... a) { T{std::forward<A>(a)...}; };
+
+// What a constructor receives for an argument given as A: refs as their values where T takes those, else as they are.
+template <class A>
+struct gathered_parameter : generic_parameter<A> {};
+template <class A>
+  requires is_vector_of_refs<std::remove_cvref_t<A>>
+struct gathered_parameter<A> {
+  using type = std::vector<typename std::remove_cvref_t<A>::value_type::value_type>&&;
+};
+template <class T, class... A>
+struct constructor_parameters {
+  using type = parameter_list<std::decay_t<A>&&...>;
+};
+template <class T, class... A>
+  requires makes<T, generic_parameter_t<A>...>
+struct constructor_parameters<T, A...> {
+  using type = parameter_list<generic_parameter_t<A>...>;
+};
+template <class T, class... A>
+  requires(!makes<T, generic_parameter_t<A>...> && makes<T, typename gathered_parameter<A>::type...>)
+struct constructor_parameters<T, A...> {
+  using type = parameter_list<typename gathered_parameter<A>::type...>;
+};
+
+struct handle_access;
+
+}  // namespace detail
+
+/// A method of a living actor, ready to be called.
+template <class T, class Method, std::size_t N, class Parameters>
+class actor_method;
+
+/// The way to an actor whose state is a T. Empty by default.
+template <class T>
+class actor_handle {
+ public:
+  actor_handle() noexcept = default;
+  actor_handle(const actor_handle& other) noexcept : actor_{other.actor_} {
+    if (actor_ != nullptr) {
+      detail::add_handle(*actor_);
+    }
+  }
+  actor_handle(actor_handle&& other) noexcept : actor_{std::exchange(other.actor_, nullptr)} {}
+  actor_handle& operator=(actor_handle other) noexcept {
+    std::swap(actor_, other.actor_);
+    return *this;
+  }
+  ~actor_handle() {
+    if (actor_ != nullptr) {
+      detail::release_handle(*actor_);
+    }
+  }
+
+  /// The method, to be called by .remote(…). For an overloaded method, cast the pointer to the overload.
+  template <class Method>
+    requires std::is_member_function_pointer_v<Method>
+  [[nodiscard]] auto task(Method method) const {
+    using declared = detail::declared_parameters<Method>;
+    static_assert(std::is_base_of_v<typename declared::object, T>, "narke: this is not a method of the actor's class");
+    return actor_method<T, Method, 0, typename declared::member_function>{*this, method};
+  }
+
+  explicit operator bool() const noexcept { return actor_ != nullptr; }
+  friend bool operator==(const actor_handle& a, const actor_handle& b) noexcept { return a.actor_ == b.actor_; }
+
+ private:
+  friend struct detail::handle_access;
+  detail::actor_core* actor_ = nullptr;
+};
+
+namespace detail {
+
+struct handle_access {
+  template <class T>
+  static actor_handle<T> adopt(actor_core& actor) noexcept {
+    actor_handle<T> handle;
+    handle.actor_ = &actor;
+    return handle;
+  }
+  template <class T>
+  static actor_core& checked(const actor_handle<T>& handle, const char* call) {
+    if (handle.actor_ == nullptr) [[unlikely]] {
+      throw_empty_handle(call);
+    }
+    return *handle.actor_;
+  }
+};
+
+}  // namespace detail
+
+template <class T, class Method, std::size_t N, class... P>
+class actor_method<T, Method, N, detail::parameter_list<P...>> {
+ public:
+  actor_method(actor_handle<T> handle, Method method) : handle_{std::move(handle)}, method_{method} {}
+
+  /// Calls the method and returns at once with the ref to its result, or with N refs. On a dead actor `get` of the ref
+  /// throws actor_died_error. Throws std::invalid_argument for an empty handle or ref, and as a task's remote. Any thread.
+  auto remote(detail::argument<P>... arguments, source_location location = source_location::current()) const {
+    using holder = detail::owned_callable<detail::call_method<T, Method>>;
+    using node = detail::task_impl<holder, N, P...>;
+    detail::actor_core& actor = detail::handle_access::checked(handle_, "remote");
+    detail::check_can_submit(nullptr);
+    auto* call = new node{detail::call_method<T, Method>{method_, &actor}, std::move(arguments)...};
+    call->location = location;
+    typename node::refs refs = call->make_refs();
+    detail::submit_call(actor, *call);
+    return refs;
+  }
+  /// The same method, whose tuple, pair or array of M elements becomes M refs.
+  template <std::size_t M>
+  actor_method<T, Method, M, detail::parameter_list<P...>> num_returns() const {
+    return {handle_, method_};
+  }
+
+ private:
+  actor_handle<T> handle_;
+  Method method_;
+};
+
+/// A class of actors with its options: remote(…) makes one.
+template <class T>
+class actor_class {
+ public:
+  explicit actor_class(actor_options options) : options_{std::move(options)} { detail::check_actor_options(options_); }
+
+  /// The same class with these options and no others.
+  actor_class options(actor_options replaced) const { return actor_class{std::move(replaced)}; }
+
+  /// Makes an actor and returns at once; T's constructor runs with these arguments in the runtime. Refs stand for their
+  /// values, and are read by const reference, unless T's constructor takes the refs themselves.
+  /// Throws std::invalid_argument for a name that is taken, infeasible_request, and as a task's remote. Any thread.
+  template <class... A>
+  actor_handle<T> remote(A&&... arguments) const {
+    using parameters = typename detail::constructor_parameters<T, A...>::type;
+    detail::check_can_submit(nullptr);
+    if (detail::actor_core* living = detail::find_actor_to_reuse(options_, typeid(T))) {
+      return detail::handle_access::adopt<T>(*living);
+    }
+    return make(parameters{}, std::forward<A>(arguments)...);
+  }
+
+ private:
+  template <class... P, class... A>
+  actor_handle<T> make(detail::parameter_list<P...>, A&&... arguments) const {
+    static_assert(detail::makes<T, P...>, "narke::actor: no constructor takes these arguments");
+    using node = detail::task_impl<detail::owned_callable<detail::construct_actor<T>>, 0, P...>;
+    auto checked = std::tuple<detail::argument<P>...>{std::forward<A>(arguments)...};
+    auto handle = detail::handle_access::adopt<T>(*detail::make_actor(options_, typeid(T)));
+    detail::actor_core& actor = detail::handle_access::checked(handle, "remote");
+    std::apply(
+        [&](auto&... each) {
+          auto* call = new node{detail::construct_actor<T>{&actor}, std::move(each)...};
+          const typename node::refs dropped = call->make_refs();
+          detail::submit_constructor(actor, *call);
+        },
+        checked);
+    return handle;
+  }
+
+  actor_options options_;
+};
+
+/// Makes T an actor class. Throws std::invalid_argument for bad options.
+template <class T>
+actor_class<T> actor(actor_options options = {}) {
+  return actor_class<T>{std::move(options)};
+}
+
+/// The living actor of that name. Throws actor_not_found, and std::invalid_argument when it is not a T.
+template <class T>
+actor_handle<T> get_actor(const std::string& name) {
+  return detail::handle_access::adopt<T>(*detail::find_actor(name, typeid(T)));
+}
+
+/// Ends the actor: pending and later calls throw actor_died_error, and so does the one that runs, at once; the state is
+/// destroyed when its method returns. Does nothing to a dead actor. Any thread.
+template <class T>
+void kill(const actor_handle<T>& handle) {
+  detail::kill_actor(detail::handle_access::checked(handle, "kill"));
+}
+
+}  // namespace narke
+
+template <class T>
+struct std::hash<narke::actor_handle<T>> {
+  std::size_t operator()(const narke::actor_handle<T>& handle) const noexcept {
+    return handle ? std::hash<const void*>{}(&narke::detail::handle_access::checked(handle, "hash")) : 0;
+  }
+};

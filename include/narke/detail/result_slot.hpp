@@ -1,0 +1,171 @@
+// One result: the place where a value or an error will be, and what every object_ref points to. Written once by its
+// producer (a task, an actor call, or put), then read by any number of threads without a lock.
+//
+// Life of a slot:
+//  1. It is made open, with one reference, and marked pending while a producer is to fill it.
+//  2. The producer constructs the value or sets the error, then publishes:
+//     a. it takes the pending mark off the count; if no reference is left, nobody will ever read: the value goes at once;
+//     b. it closes the list of dependents by one exchange, which releases the value to every reader, and then resumes
+//        those that were on the list. (a before b: a consumer that starts because of b must not count the producer.)
+//  3. A dependent that finds the list closed does not wait.
+//  4. The last reference destroys the value and lets the memory go.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+#include <narke/export.hpp>
+#include <narke/size_bytes.hpp>
+
+namespace narke::detail {
+
+class task_node;
+
+/// A task on a slot's list: it waits for the slot. Lives inside the waiting task.
+struct dependent {
+  dependent* next = nullptr;
+  task_node* waiting = nullptr;
+};
+
+class NARKE_EXPORT result_slot {
+ public:
+  result_slot(const result_slot&) = delete;
+  result_slot& operator=(const result_slot&) = delete;
+
+  /// True when the value or the error is there; it then stays so.
+  [[nodiscard]] bool is_ready() const noexcept {
+    return (dependents_.load(std::memory_order_acquire) & closed_mark) != 0;
+  }
+  /// Requires: is_ready().
+  [[nodiscard]] bool failed() const noexcept { return error_ != nullptr; }
+  [[nodiscard]] const std::exception_ptr& error() const noexcept { return error_; }
+  void throw_if_failed() const {
+    if (error_) [[unlikely]] {
+      rethrow();
+    }
+  }
+
+  void add_ref() noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }
+  /// The sole owner skips the locked instruction: nobody can add a reference without having one.
+  void release_ref() noexcept {
+    if (refs_.load(std::memory_order_acquire) == 1 || refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      last_ref_gone();
+    }
+  }
+  /// Requires: is_ready(), and that the caller has a reference. True when nobody else has one.
+  [[nodiscard]] bool is_last_ref() const noexcept { return refs_.load(std::memory_order_acquire) == 1; }
+
+  /// Who fills this slot; null for put. Requires: the caller has a reference.
+  [[nodiscard]] task_node* producer() const noexcept { return producer_; }
+
+  /// Puts `entry` on the list. False when the slot is ready: the entry was not put there.
+  bool add_dependent(dependent& entry) noexcept;
+  /// Marks that a thread waits in the waiting room. False when the slot is ready.
+  bool mark_thread_waits() noexcept;
+  /// Takes the pending mark off, closes the list, wakes threads, and hands out the dependents, first come first.
+  /// Requires: the value or the error is set; the caller keeps the memory alive.
+  [[nodiscard]] dependent* publish() noexcept;
+  /// Like publish, for a value that is there before anybody can have asked for it.
+  void publish_unshared() noexcept {
+    refs_.store(1, std::memory_order_relaxed);
+    dependents_.store(closed_mark, std::memory_order_release);
+  }
+
+  void set_error(std::exception_ptr error) noexcept { error_ = std::move(error); }
+  void set_producer(task_node* producer) noexcept { producer_ = producer; }
+
+ protected:
+  result_slot() noexcept = default;
+  ~result_slot() = default;
+
+  /// Destroys the value, if there is one, and lets go of the memory that the slot is in.
+  virtual void let_go() noexcept = 0;
+
+ private:
+  friend struct slot_release;
+  [[noreturn]] void rethrow() const;
+  void last_ref_gone() noexcept;
+
+  static constexpr std::uint32_t pending_mark = 1U << 31;
+  static constexpr std::uintptr_t thread_waits_mark = 1;
+  static constexpr std::uintptr_t closed_mark = 2;
+
+  // References, and pending_mark until the producer is done. Written by whoever copies or drops a reference.
+  std::atomic<std::uint32_t> refs_{1 | pending_mark};
+  // Address of the newest dependent, with thread_waits_mark; or closed_mark. After the last reference: the next slot
+  // to let go (see slot_release).
+  std::atomic<std::uintptr_t> dependents_{0};
+  std::exception_ptr error_;
+  task_node* producer_ = nullptr;
+};
+
+/// Values that own nothing and are no longer than this are too small to be counted in the store.
+inline constexpr std::size_t uncounted_bytes_max = 64;
+template <class T>
+inline constexpr bool is_counted = !(std::is_trivially_copyable_v<T> && sizeof(T) <= uncounted_bytes_max);
+
+/// Adds to (or takes from) the bytes of the object store.
+NARKE_EXPORT void count_stored_bytes(std::int64_t bytes) noexcept;
+
+template <class T, bool Counted = is_counted<T>>
+struct stored_bytes {
+  void count(const T&) noexcept {}
+  void forget() noexcept {}
+};
+template <class T>
+struct stored_bytes<T, true> {
+  void count(const T& value) noexcept {
+    bytes = static_cast<std::int64_t>(object_bytes(value));
+    count_stored_bytes(bytes);
+  }
+  void forget() noexcept { count_stored_bytes(-bytes); }
+  std::int64_t bytes = 0;
+};
+
+/// A slot with room for a value of type T.
+template <class T>
+class typed_slot : public result_slot {
+ public:
+  ~typed_slot() = default;
+
+  /// Constructs the value from what `make` returns, in place. Throws what `make` throws; the slot is then as before.
+  template <class Make>
+  void emplace_from(Make&& make) {
+    ::new (static_cast<void*>(storage_)) T(std::forward<Make>(make)());
+    has_value_ = true;
+    bytes_.count(value());
+  }
+  void destroy_value() noexcept {
+    if (has_value_) {
+      has_value_ = false;
+      bytes_.forget();
+      std::destroy_at(std::addressof(value()));
+    }
+  }
+  /// Requires: is_ready() and not failed().
+  [[nodiscard]] T& value() noexcept { return *std::launder(reinterpret_cast<T*>(storage_)); }
+
+ private:
+  alignas(T) std::byte storage_[sizeof(T)];
+  bool has_value_ = false;
+  [[no_unique_address]] stored_bytes<T> bytes_;
+};
+
+template <>
+class typed_slot<void> : public result_slot {
+ public:
+  ~typed_slot() = default;
+  template <class Make>
+  void emplace_from(Make&& make) {
+    static_cast<void>(std::forward<Make>(make)());
+  }
+  void destroy_value() noexcept {}
+};
+
+}  // namespace narke::detail

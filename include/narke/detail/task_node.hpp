@@ -1,0 +1,133 @@
+// A task: its state, callable, arguments and results in one piece of memory. The runtime sees this base; the types live
+// in task_impl. An object_ref points to a slot of it.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+
+#include <narke/detail/result_slot.hpp>
+#include <narke/detail/source_location.hpp>
+#include <narke/export.hpp>
+
+namespace narke::detail {
+
+/// The states of a task, in order. Each says who may touch the task.
+enum class task_state : std::uint8_t {
+  submitted,  ///< being made: its submitter alone
+  waiting,    ///< on the lists of its arguments: whoever takes the last of `unready_` down, or cancel
+  ready,      ///< in a queue: whoever claims it
+  claimed,    ///< somebody's: he alone
+  running,    ///< its body runs: that thread alone
+  finished,   ///< its results are there: nobody, it only waits to be let go
+};
+
+/// Which way a ready task goes.
+enum class task_lane : std::uint8_t {
+  fast,        ///< one CPU and nothing else
+  placement,   ///< anything else: the placement core decides
+  actor_call,  ///< the mailbox of its actor
+};
+
+/// The options, name and place of a task handle: shared by its tasks, counted, never changed once made.
+class task_info;
+NARKE_EXPORT void add_ref(const task_info& info) noexcept;
+NARKE_EXPORT void release_ref(const task_info& info) noexcept;
+
+class NARKE_EXPORT task_node {
+ public:
+  task_node(const task_node&) = delete;
+  task_node& operator=(const task_node&) = delete;
+
+  static void* operator new(std::size_t bytes);
+  static void operator delete(void* memory, std::size_t bytes) noexcept;
+
+  // What the typed part does. None of these throws.
+
+  /// Delivers the arguments, calls the callable and leaves each slot with its value or its error; then lets the callable
+  /// and the arguments go. Requires: claimed, every argument ready.
+  virtual void invoke() noexcept = 0;
+  /// Leaves `error` in each slot and lets the callable and the arguments go. Requires: claimed, invoke never called.
+  virtual void fail(const std::exception_ptr& error) noexcept = 0;
+  /// Puts the task on the list of each argument that is not ready, and counts those in `unready_`.
+  virtual void register_dependencies() noexcept = 0;
+  /// The error of the first argument that failed; null when none did. Requires: every argument ready.
+  [[nodiscard]] virtual std::exception_ptr first_failed_argument() const noexcept = 0;
+  /// The slots of the results.
+  [[nodiscard]] virtual result_slot* slot(std::size_t index) noexcept = 0;
+  [[nodiscard]] virtual std::size_t slot_count() const noexcept = 0;
+
+  void add_ref() noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }
+  void release_ref() noexcept {
+    if (refs_.load(std::memory_order_acquire) == 1 || refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      delete this;
+    }
+  }
+
+  [[nodiscard]] task_state state() const noexcept { return state_.load(std::memory_order_acquire); }
+  void set_state(task_state to) noexcept { state_.store(to, std::memory_order_release); }
+  /// Takes the task for the caller. Of all who try from `from`, one succeeds.
+  [[nodiscard]] bool claim(task_state from) noexcept {
+    task_state expected = from;
+    return state_.compare_exchange_strong(expected, task_state::claimed, std::memory_order_acq_rel,
+                                          std::memory_order_acquire);
+  }
+  /// waiting → ready; false when somebody claimed it meanwhile.
+  [[nodiscard]] bool make_ready() noexcept {
+    task_state expected = task_state::waiting;
+    return state_.compare_exchange_strong(expected, task_state::ready, std::memory_order_acq_rel,
+                                          std::memory_order_acquire);
+  }
+
+  /// Registers `entry` on `slot`, or does nothing when it is ready. For register_dependencies.
+  void depend_on(result_slot& slot, dependent& entry) noexcept {
+    entry.waiting = this;
+    unready_.fetch_add(1, std::memory_order_relaxed);
+    if (!slot.add_dependent(entry)) {
+      unready_.fetch_sub(1, std::memory_order_relaxed);
+    }
+  }
+  /// One thing less to wait for. True for the one who took the last: the queue's reference is then his.
+  [[nodiscard]] bool one_ready() noexcept { return unready_.fetch_sub(1, std::memory_order_acq_rel) == 1; }
+
+  // Constant after submission.
+  const task_info* info = nullptr;  ///< null: no options were given
+  source_location location;         ///< of `remote` in the user's program
+  std::uint64_t id = 0;
+  std::uint64_t parent_id = 0;       ///< the task that submitted it; 0 = a thread outside
+  std::uint64_t submitted_ticks = 0;
+  task_lane lane = task_lane::fast;
+  bool has_ref_arguments = false;
+  std::uint8_t attempt = 0;
+
+  // Of the lane that it is in.
+  std::atomic<task_node*> queue_next{nullptr};  ///< written by the queue that holds it
+  void* lane_data = nullptr;                    ///< the placement's record, or the actor
+  std::atomic<std::uint8_t> flags{0};           ///< task_flag bits, set by any thread
+
+ protected:
+  explicit task_node(std::uint32_t references) noexcept : refs_{references} {}
+  virtual ~task_node();
+
+ private:
+  // One for the runtime until the task has run or was dropped, and one for each slot with references.
+  std::atomic<std::uint32_t> refs_;
+  // Arguments that are not ready, and one for the submitter while he registers.
+  std::atomic<std::int32_t> unready_{1};
+  std::atomic<task_state> state_{task_state::submitted};
+};
+
+/// Bits of task_node::flags.
+enum task_flag : std::uint8_t {
+  cancel_requested = 1,
+  in_queue_twice = 2,
+};
+
+/// Checks that a runtime is there (or starts one when nobody ever has), takes tasks, and can ever run this one.
+/// Throws task_cancelled_error while it shuts down, narke::error after an explicit shutdown, infeasible_request.
+NARKE_EXPORT void check_can_submit(const task_info* info);
+/// Hands `node` to the runtime, which takes one of its references over. Requires: check_can_submit returned.
+NARKE_EXPORT void submit(task_node& node) noexcept;
+
+}  // namespace narke::detail

@@ -1,0 +1,53 @@
+// The compiled half of get, wait and as_completed.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include <narke/detail/result_slot.hpp>
+#include <narke/export.hpp>
+
+namespace narke::detail {
+
+/// Refs of any type, as the slots that they point to.
+struct slot_list {
+  const void* refs;
+  std::size_t size;
+  result_slot* (*at)(const void* refs, std::size_t index);
+
+  result_slot* operator[](std::size_t index) const { return at(refs, index); }
+};
+
+inline constexpr std::chrono::nanoseconds for_ever = std::chrono::nanoseconds::max();
+
+/// Waits until `slot` is ready; runs its task right here when nobody has started it and the CPU is to be had.
+/// False when `timeout` passed first. In a task, its CPUs are free meanwhile.
+NARKE_EXPORT bool wait_for_slot(result_slot& slot, std::chrono::nanoseconds timeout);
+/// Waits until each slot up to the first that failed is ready. False when `timeout` passed first.
+NARKE_EXPORT bool wait_for_slots(slot_list slots, std::chrono::nanoseconds timeout);
+/// Ray's wait: which of the slots are among the first `num_returns` ready ones in input order. Checks its arguments.
+NARKE_EXPORT std::vector<bool> wait_for_some(slot_list slots, double num_returns, bool has_timeout,
+                                             std::chrono::nanoseconds timeout);
+
+[[noreturn]] NARKE_EXPORT void throw_get_timeout(std::chrono::nanoseconds timeout, const result_slot& slot);
+[[noreturn]] NARKE_EXPORT void throw_get_timeout(std::chrono::nanoseconds timeout, slot_list slots);
+
+/// Hands out indices of slots in the order in which they become ready.
+class NARKE_EXPORT completion_queue {
+ public:
+  explicit completion_queue(slot_list slots);
+  completion_queue(completion_queue&&) noexcept;
+  completion_queue& operator=(completion_queue&&) noexcept;
+  ~completion_queue();
+  /// Waits for the next. Requires: fewer calls than there are slots.
+  std::size_t next();
+
+ private:
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
+}  // namespace narke::detail

@@ -1,0 +1,24 @@
+// Everything of narke. Start here:
+//   task.hpp       task(f).remote(…): a callable as a task
+//   get.hpp        get, wait, as_completed, is_ready
+//   put.hpp        put: a value into the store
+//   actor.hpp      actor<T>().remote(…), get_actor, kill
+//   object_ref.hpp what remote and put return
+//   runtime.hpp    init, shutdown, session, stop_requested, this_task
+//   options.hpp    the options of all of these
+//   resources.hpp  cluster_resources, available_resources, nodes, gpus, report, timeline
+//   cancel.hpp     cancel
+//   errors.hpp     what is thrown
+#pragma once
+
+#include <narke/actor.hpp>
+#include <narke/cancel.hpp>
+#include <narke/errors.hpp>
+#include <narke/get.hpp>
+#include <narke/object_ref.hpp>
+#include <narke/options.hpp>
+#include <narke/put.hpp>
+#include <narke/resources.hpp>
+#include <narke/runtime.hpp>
+#include <narke/size_bytes.hpp>
+#include <narke/task.hpp>
