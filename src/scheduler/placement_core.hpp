@@ -2,7 +2,7 @@
 // locks; one owner (the runtime) calls it under one mutex, and calls step() after every batch of
 // events. The same events give the same assignments, so a seeded simulation can run its histories.
 //
-// Order. Requests run oldest first; one that does not fit lets later ones pass, with two exceptions:
+// Order. Requests run oldest first; one that does not fit lets later ones pass. Two exceptions:
 //
 //   CPUs. The oldest request that lacks only CPUs is the *collector*: the lane's free CPUs are kept
 //   for it. Of 4 CPUs, 2 free, requests [3 CPUs, 1 CPU, GPU only]: the first collects and holds 2,
