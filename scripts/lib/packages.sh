@@ -1,5 +1,5 @@
 # Debian packages for the scripts of this folder: what a command needs is installed by the command.
-# To be sourced by bash. Nothing is installed that is there already; apt-get is not even started then.
+# To be sourced by bash. Where nothing is missing apt-get is not even started.
 
 # What it takes to build narke, its command-line program and its examples.
 narke_build_packages=(
@@ -44,7 +44,7 @@ narke_require_packages() {
   fi
 }
 
-# Sets narke_privilege to what a command of root's has to start with; fails where root cannot be had.
+# Sets narke_privilege to what a command of root's has to start with; fails where there is no way.
 narke_find_privilege() {
   narke_privilege=()
   [[ "$(id -u)" -ne 0 ]] || return 0
