@@ -70,17 +70,17 @@ def layers(tree):
 
 
 def is_named(path, cmake):
-    """Whether a CMake file of its folder or above names this source, or takes its whole folder."""
-    parts = path.split("/")
-    for depth in range(len(parts)):
-        folder = "/".join(parts[:depth])
-        text = cmake.get(f"{folder}/CMakeLists.txt".lstrip("/"), "")
-        relative = "/".join(parts[depth:])
-        if relative in text or re.search(r"\bGLOB", text) and depth:
+    """Whether a CMake file names this source, or takes the whole folder that it lies in."""
+    folder, _, name = path.rpartition("/")
+    stem = name.rsplit(".", 1)[0]
+    for cmake_path, text in cmake.items():
+        base = cmake_path.rpartition("/")[0]
+        beside = folder == base and (re.search(r"\bGLOB", text) or stem in re.findall(
+            r"[\w-]+", text))
+        below = path.startswith(f"{base}/") and path[len(base) + 1:] in text
+        if beside or below or path in text or f"{folder}/*" in text:
             return True
-        if parts[-1].rsplit(".", 1)[0] in re.findall(r"[\w-]+", text) and depth == len(parts) - 1:
-            return True
-    return any(path in text for text in cmake.values())
+    return False
 
 
 def check_dead_headers(tree):
