@@ -23,7 +23,7 @@ CLEAN = {
                       "narke_layer(topology DEPENDS narke_driver)\n"
                       "narke_layer(api DEPENDS narke_topology)\n"
                       "add_executable(narke src/cli/main.cpp)\n",
-    "tests/CMakeLists.txt": "narke_tests(base LINK narke_base)\n",
+    "tests/CMakeLists.txt": "file(GLOB sources here)\nnarke_tests(base LINK narke_base)\n",
     "README.md": "Start at `<narke/narke.hpp>`; `src/base` is below. Run `./scripts/go`.\n",
     "scripts/go": "#!/bin/sh\necho ready\n",
     "include/narke/narke.hpp": "// All of it.\n#pragma once\n",
