@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154
 # Configure, build and test, for the scripts of this folder. To be sourced by bash; `root` is the
 # folder of the project.
 

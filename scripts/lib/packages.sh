@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154
 # Debian packages for the scripts of this folder: what a command needs is installed by the command.
 # To be sourced by bash. Where nothing is missing apt-get is not even started.
 

@@ -36,10 +36,11 @@ class Tree:
 
     def _listed(self):
         if (self.root / ".git").exists():
-            listed = subprocess.run(
+            git = subprocess.run(
                 ["git", "-C", str(self.root), "ls-files", "-z", "--cached", "--others",
-                 "--exclude-standard"], capture_output=True, check=True, text=True).stdout
-            return {path for path in listed.split("\0") if path}
+                 "--exclude-standard"], capture_output=True, check=False, text=True)
+            if git.returncode == 0:
+                return {path for path in git.stdout.split("\0") if path}
         return set(self._walked())
 
     def _walked(self):
