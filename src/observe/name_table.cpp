@@ -1,5 +1,5 @@
-// Names of tasks, kept for ever so that an event holds a pointer only. Bounded: a program that makes
-// up names without end fills the table and then shares one.
+// Names of tasks, kept for ever so that an event holds a pointer only. Bounded: a program that
+// makes up names without end fills the table and then shares one.
 #include <array>
 #include <cstring>
 #include <functional>

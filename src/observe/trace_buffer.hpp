@@ -1,6 +1,6 @@
 // All threads' event buffers, for the exporter. The registry owns them together with their threads:
-// a buffer goes when both have let go of it. Readers take a snapshot, which stays as it is while the
-// threads record on. Any thread.
+// a buffer goes when both have let go of it. Readers take a snapshot, which stays as it is while
+// the threads record on. Any thread.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +15,7 @@
 
 namespace narke::internal {
 
-/// At most this many buffers between two calls of `clear_events`; later threads' events are dropped.
+/// How many buffers there may be between two calls of `clear_events`; then events are dropped.
 inline constexpr std::size_t event_buffers_max = 8'192;
 
 /// Who a track belongs to. A thread's name may change while its events are read.
