@@ -1,0 +1,57 @@
+// The resource report: what the machine has, what of it may be used, what the runtime does with it.
+// As JSON (docs/report.schema.json) and as a tree for people. Pure functions of their input; never
+// in them: the environment, command lines, anything secret.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "topology/machine.hpp"
+
+namespace narke::internal {
+
+struct runtime_facts {
+  int num_cpus = 0;
+  int workers = 0;                              ///< threads that run tasks, spare ones included
+  std::uint64_t tasks_submitted = 0;
+  std::uint64_t tasks_finished = 0;
+  std::uint64_t tasks_failed = 0;
+  std::uint64_t tasks_pending = 0;
+  std::uint64_t object_store_used_bytes = 0;
+  std::uint64_t object_store_limit_bytes = 0;
+  std::uint64_t trace_events = 0;
+  std::uint64_t trace_events_dropped = 0;
+  std::chrono::milliseconds uptime{0};
+};
+
+/// Where the report is made, which need not be the machine it describes.
+struct host_facts {
+  std::string hostname;
+  std::string os;            ///< "Debian GNU/Linux 12 (bookworm)"
+  std::string kernel;        ///< "Linux 6.1.0"
+  std::string architecture;
+};
+host_facts this_host();
+
+struct report_inputs {
+  const machine& described;
+  std::map<std::string, double> cluster_resources;
+  std::map<std::string, double> available_resources;
+  std::optional<runtime_facts> runtime;  ///< nullopt: not initialized
+  host_facts host = this_host();
+  std::chrono::system_clock::time_point generated_at = std::chrono::system_clock::now();
+};
+
+/// Indented JSON with a line end. Text that is not UTF-8 comes with replacement characters.
+std::string report_json(const report_inputs& inputs);
+
+/// A tree, the limits, the resources and the links between GPUs. Safe to show on a terminal.
+std::string report_text(const report_inputs& inputs);
+
+/// As `nvidia-smi topo -m` shows it: a row and a column for each GPU. Empty when no link is known.
+std::string link_matrix(const machine& described);
+
+}  // namespace narke::internal

@@ -1,0 +1,185 @@
+#include <algorithm>
+#include <vector>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/build_info.hpp"
+#include "observe/report.hpp"
+
+namespace narke::internal {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+constexpr const char* report_schema = "urn:narke:report:1";
+constexpr const char* schema_version = "1.0";
+
+template <typename T>
+json or_null(const std::optional<T>& value) {
+  return value ? json(*value) : json(nullptr);
+}
+
+json or_null(const std::string& text) { return text.empty() ? json(nullptr) : json(text); }
+json or_null(const char* text) { return or_null(std::string{text}); }
+json index_or_null(int index) { return index < 0 ? json(nullptr) : json(index); }
+json size_or_null(std::uint64_t bytes) { return bytes == 0 ? json(nullptr) : json(bytes); }
+
+json host_json(const host_facts& host) {
+  return {{"hostname", or_null(host.hostname)},
+          {"os", or_null(host.os)},
+          {"kernel", or_null(host.kernel)},
+          {"architecture", or_null(host.architecture)}};
+}
+
+json limits_json(const process_limits& limits) {
+  return {{"affinity_cpus", or_null(limits.affinity_cpus)},
+          {"cpuset_cpus", or_null(limits.cpuset_cpus)},
+          {"quota_cpus", or_null(limits.quota_cpus)},
+          {"memory_bytes", or_null(limits.memory_bytes)},
+          {"cgroup_version", or_null(limits.cgroup_version)},
+          {"usable_cpus", limits.usable_cpus},
+          {"usable_memory_bytes", size_or_null(limits.usable_memory_bytes)}};
+}
+
+json packages_json(const machine& described) {
+  json all = json::array();
+  for (const package_info& package : described.packages) {
+    all.push_back({{"os_index", index_or_null(package.os_index)},
+                   {"model", or_null(package.model)},
+                   {"cores", package.cores},
+                   {"pus", package.pus}});
+  }
+  return all;
+}
+
+json numa_nodes_json(const machine& described) {
+  json all = json::array();
+  for (const numa_node_info& node : described.numa_nodes) {
+    all.push_back({{"os_index", index_or_null(node.os_index)},
+                   {"memory_bytes", size_or_null(node.memory_bytes)},
+                   {"pus", node.pus}});
+  }
+  return all;
+}
+
+json caches_json(const machine& described) {
+  json all = json::array();
+  for (const cache_info& cache : described.caches) {
+    all.push_back({{"level", cache.level},
+                   {"type", cache.type},
+                   {"size_bytes", size_or_null(cache.size_bytes)},
+                   {"count", cache.count}});
+  }
+  return all;
+}
+
+json machine_json(const machine& described) {
+  return {{"source", described.source},
+          {"is_this_system", described.is_this_system},
+          {"hostname", or_null(described.hostname)},
+          {"architecture", or_null(described.architecture)},
+          {"memory_bytes", size_or_null(described.memory_bytes)},
+          {"cores", described.cores.size()},
+          {"pus", described.pus},
+          {"packages", packages_json(described)},
+          {"numa_nodes", numa_nodes_json(described)},
+          {"caches", caches_json(described)},
+          {"limits", limits_json(described.limits)},
+          {"cuda_driver_version", or_null(described.cuda_driver_version)},
+          {"warnings", described.warnings}};
+}
+
+// The keys are those of nvidia-smi --query-gpu. What the CUDA driver does not tell is null.
+json gpu_json(const gpu_info& gpu) {
+  return {{"index", index_or_null(gpu.index)},
+          {"uuid", or_null(gpu.uuid)},
+          {"name", or_null(gpu.name)},
+          {"pci.bus_id", or_null(gpu.pci_bus_id)},
+          {"driver_version", nullptr},
+          {"compute_cap", or_null(gpu.compute_capability)},
+          {"memory.total_bytes", or_null(gpu.memory_total_bytes)},
+          {"memory.used_bytes", nullptr},
+          {"memory.free_bytes", nullptr},
+          {"utilization.gpu", nullptr},
+          {"temperature.gpu", nullptr},
+          {"power.draw_watts", nullptr},
+          {"clocks.sm_mhz", nullptr},
+          {"multiprocessors", or_null(gpu.multiprocessors)},
+          {"numa_node", or_null(gpu.numa_node)},
+          {"is_emulated", gpu.is_emulated}};
+}
+
+json gpus_json(const machine& described) {
+  json all = json::array();
+  for (const gpu_info& gpu : described.gpus) all.push_back(gpu_json(gpu));
+  return all;
+}
+
+json links_json(const machine& described) {
+  json all = json::array();
+  for (const gpu_link& link : described.gpu_links) {
+    all.push_back({{"from", link.from},
+                   {"to", link.to},
+                   {"kind", or_null(link.kind)},
+                   {"nvlink_bandwidth_mb_per_s", or_null(link.nvlink_bandwidth_mb_per_s)}});
+  }
+  return all;
+}
+
+json runtime_json(const std::optional<runtime_facts>& facts) {
+  const auto known = [&](auto runtime_facts::*member) {
+    return facts ? json((*facts).*member) : json(nullptr);
+  };
+  json uptime = nullptr;
+  if (facts) uptime = facts->uptime.count();
+  return {{"initialized", facts.has_value()},
+          {"num_cpus", known(&runtime_facts::num_cpus)},
+          {"workers", known(&runtime_facts::workers)},
+          {"tasks_submitted", known(&runtime_facts::tasks_submitted)},
+          {"tasks_finished", known(&runtime_facts::tasks_finished)},
+          {"tasks_failed", known(&runtime_facts::tasks_failed)},
+          {"tasks_pending", known(&runtime_facts::tasks_pending)},
+          {"object_store_used_bytes", known(&runtime_facts::object_store_used_bytes)},
+          {"object_store_limit_bytes", known(&runtime_facts::object_store_limit_bytes)},
+          {"trace_events", known(&runtime_facts::trace_events)},
+          {"trace_events_dropped", known(&runtime_facts::trace_events_dropped)},
+          {"uptime_ms", uptime}};
+}
+
+json build_json() {
+  const build_info& build = this_build();
+  return {{"version", build.version},
+          {"compiler", build.compiler},
+          {"build_type", or_null(build.build_type)},
+          {"sanitizers", or_null(build.sanitizers)},
+          {"git_commit", or_null(build.git_commit)},
+          {"hwloc_version", or_null(build.hwloc_version)}};
+}
+
+}  // namespace
+
+std::string report_json(const report_inputs& inputs) {
+  json report = {
+      {"$schema", report_schema},
+      {"schema_version", schema_version},
+      {"generated_at", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(inputs.generated_at))},
+      {"host", host_json(inputs.host)},
+      {"machine", machine_json(inputs.described)},
+      {"gpus", gpus_json(inputs.described)},
+      {"gpu_links", links_json(inputs.described)},
+      {"cluster_resources", json::object()},
+      {"available_resources", json::object()},
+      {"runtime", runtime_json(inputs.runtime)},
+      {"build", build_json()}};
+  for (const auto& [name, amount] : inputs.cluster_resources) {
+    report["cluster_resources"][name] = amount;
+  }
+  for (const auto& [name, amount] : inputs.available_resources) {
+    report["available_resources"][name] = amount;
+  }
+  return report.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace narke::internal
