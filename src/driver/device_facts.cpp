@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cstdio>
 
 #include "driver/clean_text.hpp"
 #include "driver/cuda_driver.hpp"
+#include "driver/pci_address.hpp"
 
 namespace narke::internal {
 namespace {
@@ -62,7 +62,9 @@ class device_reader {
     std::array<char, 64> text{};
     const int length = static_cast<int>(text.size()) - 1;
     const cu_result code = table_.device_get_pci_bus_id(text.data(), length, device_);
-    return told(code, "cuDeviceGetPCIBusId") ? format_pci_bus_id(text.data()) : std::string{};
+    if (!told(code, "cuDeviceGetPCIBusId")) return {};
+    const auto address = parse_pci_address(text.data());
+    return address ? format_pci_address(*address) : std::string{};
   }
 
   std::optional<std::uint64_t> read_memory() {
@@ -143,18 +145,6 @@ std::string format_gpu_uuid(const cu_uuid& uuid) {
     text += fmt::format("{:02x}", static_cast<unsigned char>(uuid.bytes[i]));
   }
   return text;
-}
-
-std::string format_pci_bus_id(const std::string& text) {
-  unsigned domain = 0;
-  unsigned bus = 0;
-  unsigned device = 0;
-  unsigned function = 0;
-  int length = 0;
-  const int fields = std::sscanf(text.c_str(), "%8x:%2x:%2x.%1x%n", &domain, &bus, &device,
-                                 &function, &length);
-  if (fields != 4 || static_cast<std::size_t>(length) != text.size()) return {};
-  return fmt::format("{:08X}:{:02X}:{:02X}.{:X}", domain, bus, device, function);
 }
 
 }  // namespace narke::internal

@@ -43,8 +43,4 @@ struct driver_facts {
 /// "GPU-8932f937-d72c-4106-c12f-20bd9faed9f6".
 [[nodiscard]] std::string format_gpu_uuid(const cu_uuid& uuid);
 
-/// The driver's "0000:3b:00.0" in nvidia-smi's form, "00000000:3B:00.0"; empty when it is no
-/// PCI address.
-[[nodiscard]] std::string format_pci_bus_id(const std::string& text);
-
 }  // namespace narke::internal

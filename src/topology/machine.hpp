@@ -51,8 +51,9 @@ struct process_limits {
 struct gpu_link {
   int from = -1;                             ///< index into machine::gpus
   int to = -1;                               ///< index into machine::gpus
-  std::string kind;                          ///< as nvidia-smi topo -m: NV#, PIX, PXB, PHB, NODE, SYS
+  std::string kind;                          ///< as nvidia-smi topo -m: NV#, PIX, PXB, PHB, NODE, SYS; "" = unknown
   std::optional<double> nvlink_bandwidth_mb_per_s;  ///< direct or through switches, null = unknown or none
+  std::optional<bool> peer_access = std::nullopt;   ///< whether the driver lets `from` read `to`'s memory
 };
 
 struct gpu_info {

@@ -108,12 +108,4 @@ TEST(device_facts, slice_of_a_gpu_has_a_mig_uuid) {
   EXPECT_EQ(facts.devices[0].uuid, "MIG-8932f937-d72c-4106-c12f-20bd9faed9f6");
 }
 
-TEST(device_facts, pci_address_takes_the_form_of_nvidia_smi_or_is_refused) {
-  EXPECT_EQ(format_pci_bus_id("0000:3b:00.0"), "00000000:3B:00.0");
-  EXPECT_EQ(format_pci_bus_id("0002:01:1f.3"), "00000002:01:1F.3");
-  for (const char* text : {"", "banana", "0000:3b:00", "0000:3b:00.0 ", "0000:3b:00.0x"}) {
-    EXPECT_EQ(format_pci_bus_id(text), "") << text;
-  }
-}
-
 }  // namespace
