@@ -33,17 +33,21 @@ bool placement_core::on_cancelled(ticket_id id) {
 void placement_core::on_finished(ticket_id id) {
   const running_ticket entry = running_.remove(id);
   if (!entry.blocked) {
-    cpus_in_use_ -= entry.cpus;
-  }
-  if (entry.for_life) {
-    cpus_held_for_life_ -= entry.cpus;
+    give_cpus(entry, -1);
   }
   ledger_.release(entry.held);
 }
 
-void placement_core::on_blocked(ticket_id id) { cpus_in_use_ -= running_.block(id).cpus; }
+void placement_core::on_blocked(ticket_id id) { give_cpus(running_.block(id), -1); }
 
-void placement_core::on_unblocked(ticket_id id) { cpus_in_use_ += running_.unblock(id).cpus; }
+void placement_core::on_unblocked(ticket_id id) { give_cpus(running_.unblock(id), 1); }
+
+void placement_core::give_cpus(const running_ticket& entry, int sign) {
+  cpus_in_use_ += entry.cpus * sign;
+  if (entry.for_life) {
+    cpus_in_use_for_life_ += entry.cpus * sign;
+  }
+}
 
 void placement_core::on_permits_granted(int count) {
   if (count < 0) {
@@ -103,14 +107,11 @@ void placement_core::assign(pending_shape& shape, step_result& result) {
   const ticket_id id = shape.head().id;
   allocation granted = ledger_.try_allocate(request).value();
   const bool for_life = pending_.take_head(shape).for_life;
-  running_.add(id, {.cpus = request.cpus,
-                    .kinds = resource_kinds::needed_by(request),
-                    .held = granted,
-                    .for_life = for_life});
-  cpus_in_use_ += request.cpus;
-  if (for_life) {
-    cpus_held_for_life_ += request.cpus;
-  }
+  give_cpus(running_.add(id, {.cpus = request.cpus,
+                              .kinds = resource_kinds::needed_by(request),
+                              .held = granted,
+                              .for_life = for_life}),
+            1);
   result.assignments.push_back({.id = id, .granted = std::move(granted)});
 }
 
@@ -127,8 +128,9 @@ resource_kinds placement_core::missing_now(const resource_request& request) cons
   return missing;
 }
 
+// Enough CPUs come back by themselves. A blocked actor's count: it has given them back.
 bool placement_core::may_collect(const resource_request& request) const {
-  return request.cpus <= quantity::from_whole(totals().cpus) - cpus_held_for_life_;
+  return request.cpus <= quantity::from_whole(totals().cpus) - cpus_in_use_for_life_;
 }
 
 void placement_core::reserve(const pending_shape& shape, const resource_kinds& missing,

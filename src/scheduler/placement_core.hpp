@@ -99,6 +99,7 @@ class placement_core {
     resource_kinds kinds;
   };
 
+  void give_cpus(const running_ticket& entry, int sign);
   [[nodiscard]] bool consider(pending_shape& shape, step_result& result);
   void assign(pending_shape& shape, step_result& result);
   void reserve(const pending_shape& shape, const resource_kinds& missing, bool lacks_cpus);
@@ -117,7 +118,7 @@ class placement_core {
   running_tickets running_;
   int permits_held_ = 0;
   quantity cpus_in_use_;
-  quantity cpus_held_for_life_;
+  quantity cpus_in_use_for_life_;           // of these, by actors
   std::optional<collecting> collector_;     // decided by each step
   std::vector<reservation> reservations_;   // decided by each step
 };

@@ -8,7 +8,7 @@
 
 namespace narke::internal {
 
-void running_tickets::add(ticket_id id, running_ticket entry) {
+const running_ticket& running_tickets::add(ticket_id id, running_ticket entry) {
   const auto [at, is_added] = entries_.try_emplace(id, std::move(entry));
   if (!is_added) {
     throw std::logic_error{fmt::format("ticket {} runs already", id)};
@@ -16,6 +16,7 @@ void running_tickets::add(ticket_id id, running_ticket entry) {
   if (at->second.is_sticky()) {
     count_sticky(at->second, 1);
   }
+  return at->second;
 }
 
 running_ticket running_tickets::remove(ticket_id id) {

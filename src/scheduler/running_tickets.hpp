@@ -29,7 +29,7 @@ struct running_ticket {
 class running_tickets {
  public:
   /// Throws std::logic_error when the id is there.
-  void add(ticket_id id, running_ticket entry);
+  const running_ticket& add(ticket_id id, running_ticket entry);
   /// Throws std::logic_error when the id is not there, as the next two do.
   running_ticket remove(ticket_id id);
   const running_ticket& block(ticket_id id);

@@ -240,5 +240,18 @@ TEST(placement_cpus, cpus_that_actors_hold_for_life_are_not_collected_for) {
   EXPECT_EQ(s.core.collector(), all);
 }
 
+TEST(placement_cpus, an_actor_that_waits_lends_its_cpus_to_those_it_may_wait_for) {
+  scene s;
+  const auto actor = s.start_with_permits(cpus(4), true);
+  s.core.on_blocked(actor);
+  const auto child = s.submit(cpus(4));
+  EXPECT_THAT(s.step(), ElementsAre(child));
+  s.core.on_finished(child);
+  (void)s.step();
+  (void)s.submit(cpus(4));
+  (void)s.step();
+  EXPECT_EQ(s.core.permits_wanted(), 4);
+}
+
 }  // namespace
 }  // namespace narke_test
