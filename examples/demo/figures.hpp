@@ -1,0 +1,52 @@
+// What a step measured, and the ways to show it: as text after the step, as a table at the end, as
+// files.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace demo {
+
+struct timed_form {
+  std::string name;
+  double seconds = 0;
+};
+
+struct step_figures {
+  std::string name;
+  std::string what;
+  double serial_seconds = 0;
+  timed_form first;   // the form that the tutorial warns of, or starts with
+  timed_form second;  // the form that it recommends
+  std::vector<timed_form> others;
+  std::string teaches;
+  std::vector<std::string> remarks;
+  std::size_t checked = 0;
+  std::size_t wrong = 0;
+
+  /// How many times as fast as `first` `second` is.
+  [[nodiscard]] double gain() const;
+  /// How many times as fast as the serial loop `form` is.
+  [[nodiscard]] double over_serial(const timed_form& form) const;
+};
+
+/// How long `work` takes, in seconds.
+template <typename F>
+double seconds_of(F&& work) {
+  const auto started = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>{std::chrono::steady_clock::now() - started}.count();
+}
+
+/// "850 us", "12.3 ms", "4.56 s".
+std::string format_seconds(double seconds);
+
+std::string to_text(const step_figures& step, std::size_t number);
+std::string to_table(std::span<const step_figures> steps);
+std::string to_markdown(std::span<const step_figures> steps, const std::string& machine);
+std::string to_json(std::span<const step_figures> steps, const std::string& machine, bool is_quick);
+
+}  // namespace demo

@@ -1,0 +1,163 @@
+// The demo as a user runs it: a process with arguments, two streams and an exit code.
+#include <cstdlib>
+#include <string>
+
+#include <sys/wait.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "demo/contact_sheet.hpp"
+#include "temporary_folder.hpp"
+#include "test_pictures.hpp"
+
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+struct run_result {
+  int exit_code = -1;
+  std::string out;
+  std::string messages;
+};
+
+/// A folder for pictures and outputs, and the demo run in it.
+class demo_program : public ::testing::Test {
+ protected:
+  /// `before` is shell text in front of the program, such as a limit.
+  run_result run(const std::string& arguments, const std::string& before = "") const {
+    const std::string folder = folder_.path().string();
+    const std::string command = "cd '" + folder + "' && " + before + " '" NARKE_DEMO_PROGRAM "' " +
+                                arguments + " >stdout 2>stderr </dev/null";
+    const int status = std::system(command.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_text(folder_.path() / "stdout"),
+            read_text(folder_.path() / "stderr")};
+  }
+
+  void add_pictures() const {
+    folder_.add("pictures/a.png", demo::encode_png(random_picture(60, 40, 1)));
+    folder_.add("pictures/b.jpg", encode_jpeg(demo::make_image(50, 80, 200, 30, 30)));
+    folder_.add("pictures/c/d.png", demo::encode_png(demo::make_image(1, 1, 0, 0, 255)));
+  }
+
+  [[nodiscard]] std::filesystem::path out(const std::string& name) const {
+    return folder_.path() / "out" / name;
+  }
+
+  const temporary_folder folder_;
+};
+
+const std::string quick = "--quick --images pictures --out out";
+
+TEST_F(demo_program, quick_run_checks_every_result_and_writes_all_files) {
+  add_pictures();
+  const run_result result = run(quick);
+  ASSERT_EQ(result.exit_code, 0) << result.out << result.messages;
+  EXPECT_THAT(result.out, AllOf(HasSubstr("cluster_resources"), HasSubstr("CPU"),
+                                HasSubstr("--quick: "), HasSubstr("Summary")));
+  EXPECT_THAT(result.out, HasSubstr(", 0 wrong; 0 unreadable pictures left out"));
+  EXPECT_EQ(count_files(folder_.path() / "out"), 5U);
+  EXPECT_GT(demo::read_image(out("contact_sheet.png")).width, demo::thumbnail_width_max);
+  EXPECT_THAT(read_text(out("figures.md")), HasSubstr("| pictures | "));
+}
+
+TEST_F(demo_program, figures_report_and_timeline_are_json_of_this_run) {
+  add_pictures();
+  ASSERT_EQ(run(quick).exit_code, 0);
+  const auto figures = nlohmann::json::parse(read_text(out("figures.json")));
+  ASSERT_EQ(figures.at("steps").size(), 5U);
+  for (const auto& step : figures.at("steps")) {
+    EXPECT_GT(step.at("results_checked"), 0) << step;
+    EXPECT_EQ(step.at("results_wrong"), 0) << step;
+    EXPECT_GT(step.at("serial_time_s"), 0.0) << step;
+  }
+  const auto report = nlohmann::json::parse(read_text(out("report.json")));
+  EXPECT_GE(report.at("cluster_resources").at("CPU"), 1.0);
+  EXPECT_EQ(report.at("available_resources"), report.at("cluster_resources"));
+
+  const std::string timeline = read_text(out("trace.json"));
+  EXPECT_TRUE(nlohmann::json::parse(timeline).contains("traceEvents"));
+  for (const char* name : {"\"decode\"", "\"blur\"", "\"sum\""})
+    EXPECT_THAT(timeline, HasSubstr(name));
+}
+
+TEST_F(demo_program, unreadable_pictures_are_named_and_counted) {
+  add_pictures();
+  folder_.add("pictures/empty.png", "");
+  folder_.add("pictures/text.jpg", "no picture");
+  const std::string whole = demo::encode_png(random_picture(90, 90, 3));
+  folder_.add("pictures/z.png", whole.substr(0, whole.size() / 2));
+  const run_result result = run(quick);
+  EXPECT_EQ(result.exit_code, 0) << result.messages;
+  EXPECT_THAT(result.messages,
+              AllOf(HasSubstr("empty.png"), HasSubstr("text.jpg"), HasSubstr("z.png")));
+  EXPECT_THAT(result.out, HasSubstr("3 unreadable pictures left out"));
+}
+
+TEST_F(demo_program, pictures_that_cannot_be_used_end_it_with_2_before_any_work) {
+  for (const char* images : {"nowhere", "stdout", "pictures"}) {
+    folder_.add("pictures/empty.png", "");
+    const run_result result = run("--out out --images " + std::string{images});
+    EXPECT_EQ(result.exit_code, 2) << images;
+    EXPECT_THAT(result.messages, HasSubstr(images));
+    EXPECT_EQ(result.out, "");
+    EXPECT_FALSE(std::filesystem::exists(folder_.path() / "out"));
+  }
+}
+
+TEST_F(demo_program, wrong_options_end_it_with_2_and_help_with_0) {
+  for (const char* arguments : {"--quik", "--images", "stray", "--out ''"}) {
+    const run_result result = run(arguments);
+    EXPECT_EQ(result.exit_code, 2) << arguments;
+    EXPECT_THAT(result.messages, HasSubstr("--images")) << arguments;
+    EXPECT_EQ(result.out, "") << arguments;
+  }
+  const run_result help = run("--help");
+  EXPECT_EQ(help.exit_code, 0);
+  EXPECT_THAT(help.out, AllOf(HasSubstr("--quick"), HasSubstr("--sleep"), HasSubstr("--out")));
+  EXPECT_EQ(help.messages, "");
+}
+
+TEST_F(demo_program, disk_that_fills_up_names_the_file_and_leaves_nothing_half_written) {
+  add_pictures();
+  const run_result result = run(quick, "ulimit -f 4 &&");
+  EXPECT_EQ(result.exit_code, 1) << result.messages;
+  EXPECT_THAT(result.messages, HasSubstr("cannot write 'out/"));
+  for (const auto& entry : std::filesystem::directory_iterator{folder_.path() / "out"}) {
+    ADD_FAILURE() << entry.path() << " is there";
+  }
+}
+
+TEST_F(demo_program, out_that_cannot_be_a_folder_ends_it_with_1_before_any_work) {
+  add_pictures();
+  folder_.add("taken", "a file");
+  for (const char* place : {"taken", "taken/out", "/dev/full", "/proc/narke"}) {
+    const run_result result = run("--quick --images pictures --out " + std::string{place});
+    EXPECT_EQ(result.exit_code, 1) << place;
+    EXPECT_THAT(result.messages, HasSubstr(place));
+    EXPECT_EQ(result.out, "");
+  }
+  EXPECT_EQ(read_text(folder_.path() / "taken"), "a file");
+}
+
+TEST_F(demo_program, output_stream_that_is_full_ends_it_with_1) {
+  add_pictures();
+  const std::string folder = folder_.path().string();
+  const std::string command = "cd '" + folder + "' && '" NARKE_DEMO_PROGRAM "' " + quick +
+                              " >/dev/full 2>stderr </dev/null";
+  const int status = std::system(command.c_str());
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+  EXPECT_THAT(read_text(folder_.path() / "stderr"), HasSubstr("standard output"));
+}
+
+TEST_F(demo_program, draws_no_control_characters_without_a_terminal) {
+  add_pictures();
+  const run_result result = run(quick, "TERM=xterm");
+  EXPECT_THAT(result.messages, AllOf(Not(HasSubstr("\r")), Not(HasSubstr("\033"))));
+  EXPECT_THAT(result.out, AllOf(Not(HasSubstr("\r")), Not(HasSubstr("\033"))));
+}
+
+}  // namespace
