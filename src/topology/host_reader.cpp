@@ -74,10 +74,13 @@ void read_caches(hwloc_topology_t topology, machine& machine) {
   }
 }
 
-int package_of(hwloc_topology_t topology, hwloc_obj_t object) {
+/// hwloc does not list packages that lie at several depths, which only a damaged file has.
+int package_of(hwloc_topology_t topology, hwloc_obj_t object, const machine& machine) {
   const hwloc_obj_t package =
       ::hwloc_get_ancestor_obj_by_type(topology, HWLOC_OBJ_PACKAGE, object);
-  return package != nullptr ? static_cast<int>(package->logical_index) : -1;
+  const bool is_listed =
+      package != nullptr && package->logical_index < machine.packages.size();
+  return is_listed ? static_cast<int>(package->logical_index) : -1;
 }
 
 void read_cores(hwloc_topology_t topology, machine& machine) {
@@ -87,7 +90,7 @@ void read_cores(hwloc_topology_t topology, machine& machine) {
     const int first_node = core->nodeset != nullptr ? ::hwloc_bitmap_first(core->nodeset) : -1;
     machine.cores.push_back({.os_index = os_index(core),
                              .pus = pus_inside(topology, core),
-                             .package = package_of(topology, core),
+                             .package = package_of(topology, core, machine),
                              .numa_node = first_node});
   });
 }

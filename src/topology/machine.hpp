@@ -51,9 +51,11 @@ struct process_limits {
 struct gpu_link {
   int from = -1;                             ///< index into machine::gpus
   int to = -1;                               ///< index into machine::gpus
-  std::string kind;                          ///< as nvidia-smi topo -m: NV#, PIX, PXB, PHB, NODE, SYS; "" = unknown
+  /// As nvidia-smi topo -m: NV#, PIX, PXB, PHB, NODE, SYS; empty = unknown.
+  std::string kind;
   std::optional<double> nvlink_bandwidth_mb_per_s;  ///< direct or through switches, null = unknown or none
-  std::optional<bool> peer_access = std::nullopt;   ///< whether the driver lets `from` read `to`'s memory
+  /// Whether the driver lets `from` read the memory of `to`; null = unknown.
+  std::optional<bool> peer_access = std::nullopt;
 };
 
 struct gpu_info {

@@ -120,11 +120,11 @@ void check_topology_xml(const std::string& file, const std::string& xml) {
   if (xml.find('\0') != std::string::npos) {
     throw topology_error(file, "it is not XML: it has a zero byte");
   }
-  const auto root = find_root_element(xml);
-  if (!root) throw topology_error(file, "it is not XML");
   if (xml.find("<!ENTITY") != std::string::npos) {
     throw topology_error(file, "it declares XML entities, which no hwloc topology does");
   }
+  const auto root = find_root_element(xml);
+  if (!root) throw topology_error(file, "it is not XML");
   const std::string_view tag = std::string_view(xml).substr(*root, xml.find('>', *root) - *root);
   const std::string_view name = tag.substr(1, tag.find_first_of(" \t\r\n/", 1) - 1);
   if (name != "topology" && name != "root") {

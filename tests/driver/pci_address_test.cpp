@@ -19,8 +19,8 @@ TEST(pci_address, takes_the_form_of_nvidia_smi) {
 
 TEST(pci_address, anything_else_is_refused) {
   for (const char* text : {"", "banana", "0000:3b:00", "0000:3b:00.", "0000:3b:00.0 ",
-                           "0000:3b:00.0x", "0000:3bb:00.0", "000000000:3b:00.0", ":::.", "-1:0:0.0",
-                           "0000.3b.00.0", "99999999999999999999:0:0.0"}) {
+                           "0000:3b:00.0x", "0000:3bb:00.0", "000000000:3b:00.0", ":::.",
+                           "-1:0:0.0", "0000.3b.00.0", "99999999999999999999:0:0.0"}) {
     EXPECT_EQ(rewritten(text), "refused") << text;
   }
 }
