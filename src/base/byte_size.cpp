@@ -85,7 +85,8 @@ device_count_and_memory parse_emulated_gpus(std::string_view text, std::string_v
                     field, shown(text), devices_max)};
   }
   if (colon != std::string_view::npos) {
-    result.memory_bytes = parse_byte_size(text.substr(colon + 1), field);
+    result.memory_bytes =
+        parse_byte_size(text.substr(colon + 1), fmt::format("{} {}", field, shown(text)));
   }
   return result;
 }

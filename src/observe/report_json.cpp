@@ -120,6 +120,7 @@ json gpus_json(const machine& described) {
 json links_json(const machine& described) {
   json all = json::array();
   for (const gpu_link& link : described.gpu_links) {
+    if (link.from < 0 || link.to < 0) continue;
     all.push_back({{"from", link.from},
                    {"to", link.to},
                    {"kind", or_null(link.kind)},

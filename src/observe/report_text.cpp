@@ -4,7 +4,7 @@
 //       NUMANode 0: 755 GiB, CPUs 0-23,48-71
 //         GPU 0: Tesla V100-SXM3-32GB, 32 GiB, 00000000:34:00.0, GPU-…
 //     Caches: L1 data 32 KiB x 48, L2 1 MiB x 48, L3 33 MiB x 2
-//   Usable
+//   Usable by this process
 //     4 CPUs: affinity 8, cgroup quota 4.0
 #include <algorithm>
 #include <iterator>
@@ -150,7 +150,7 @@ void add_limits(indented_text& out, const machine& described) {
   if (limits.affinity_cpus) causes.push_back(fmt::format("affinity {}", *limits.affinity_cpus));
   if (limits.cpuset_cpus) causes.push_back(fmt::format("cpuset {}", *limits.cpuset_cpus));
   if (limits.quota_cpus) causes.push_back(fmt::format("cgroup quota {:.1f}", *limits.quota_cpus));
-  out.line(0, "Usable by this process");
+  out.line(0, "{}", described.is_this_system ? "Usable by this process" : "Usable");
   out.line(1, "{}{}{}", counted(static_cast<std::size_t>(limits.usable_cpus), "CPU"),
            causes.empty() ? "" : ": ", fmt::join(causes, ", "));
   if (limits.usable_memory_bytes != 0) {
@@ -210,9 +210,9 @@ std::string link_matrix(const machine& described) {
   std::vector<std::vector<std::string>> cells(count, std::vector<std::string>(count, "?"));
   for (std::size_t i = 0; i < count; ++i) cells[i][i] = "X";
   for (const gpu_link& link : described.gpu_links) {
-    if (link.from < 0 || link.to < 0 || link.kind.empty()) continue;
-    cells.at(static_cast<std::size_t>(link.from)).at(static_cast<std::size_t>(link.to)) =
-        clean_text(link.kind);
+    const auto from = static_cast<std::size_t>(link.from);  // -1, no GPU, becomes too large
+    const auto to = static_cast<std::size_t>(link.to);
+    if (from < count && to < count && !link.kind.empty()) cells[from][to] = clean_text(link.kind);
   }
   const auto label = [](const gpu_info& gpu) { return fmt::format("GPU{}", gpu.index); };
   std::string text = fmt::format("{:6}", "");

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "observe/event.hpp"
+#include "observe/keeps_schema.hpp"
 
 namespace narke::internal::testing {
 
@@ -43,10 +45,15 @@ class trace_test : public ::testing::Test {
   [[nodiscard]] std::string path(const std::string& name) const {
     return (directory / name).string();
   }
-  [[nodiscard]] nlohmann::json written_trace() const {
+  [[nodiscard]] std::string written_text() const {
     write_chrome_trace(path("trace.json"));
     std::ifstream file{path("trace.json")};
-    return nlohmann::json::parse(file);
+    return {std::istreambuf_iterator<char>{file}, {}};
+  }
+  [[nodiscard]] nlohmann::json written_trace() const {
+    const std::string text = written_text();
+    EXPECT_TRUE(keeps_schema("trace.schema.json", text));
+    return nlohmann::json::parse(text);
   }
   [[nodiscard]] std::size_t files_there() const {
     std::size_t count = 0;
