@@ -64,6 +64,14 @@ TEST_F(placement_ageing, nothing_is_reserved_while_an_actor_holds_some) {
   (void)s.start(gpus(0.5));
 }
 
+TEST_F(placement_ageing, what_it_could_have_at_once_is_not_kept_while_a_holder_is_blocked) {
+  const auto parent = s.start(gpus(1));
+  (void)s.submit(make_request({.num_gpus = 2, .resources = {{"a", 2}}}));
+  s.pass_by(limit, custom("a", 1));
+  s.core.on_blocked(parent);
+  (void)s.start(custom("a", 1));  // perhaps what the parent waits for
+}
+
 TEST_F(placement_ageing, a_blocked_holder_of_something_else_does_not_matter) {
   const auto bystander = s.start(custom("b", 1));
   (void)s.start(gpus(1));

@@ -124,5 +124,22 @@ TEST(placement_order, what_can_never_run_is_not_taken) {
   EXPECT_EQ(s.core.pending_count(), 0u);
 }
 
+// Quadratic work would run into the time limit of the test.
+TEST(placement_order, a_hundred_thousand_equal_requests_are_placed_one_by_one) {
+  constexpr int count = 100'000;
+  scene s;
+  ticket_id running = s.start(gpus(2));
+  for (int i = 0; i < count; ++i) {
+    (void)s.submit(gpus(2));
+    ASSERT_THAT(s.step(), IsEmpty());
+  }
+  for (int i = 0; i < count; ++i) {
+    s.core.on_finished(running);
+    ASSERT_THAT(s.step(), ElementsAre(running + 1));
+    ++running;
+  }
+  EXPECT_EQ(s.core.pending_count(), 0u);
+}
+
 }  // namespace
 }  // namespace narke_test
