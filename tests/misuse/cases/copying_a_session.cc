@@ -1,0 +1,7 @@
+// expect: use of deleted function
+#include <narke/narke.hpp>
+
+int main() {
+  narke::session one{};
+  narke::session two = one;
+}

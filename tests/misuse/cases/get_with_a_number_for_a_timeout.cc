@@ -1,0 +1,7 @@
+// expect: no matching function for call to
+#include <narke/narke.hpp>
+
+int main() {
+  auto ref = narke::put(1);
+  narke::get(ref, 5);
+}

@@ -1,0 +1,7 @@
+// expect: error
+// expect: advice
+#include <narke/narke.hpp>
+
+int main() {
+  narke::advice();
+}

@@ -1,0 +1,7 @@
+// expect: error
+// expect: explain
+#include <narke/narke.hpp>
+
+int main() {
+  narke::explain(narke::put(1));
+}

@@ -1,0 +1,7 @@
+// expect: error
+// expect: gpu_context
+#include <narke/narke.hpp>
+
+int main() {
+  narke::task([](narke::gpu_context&) {}).remote();
+}

@@ -1,0 +1,7 @@
+// expect: error
+// expect: promise
+#include <narke/narke.hpp>
+
+int main() {
+  narke::promise<int> promise;
+}

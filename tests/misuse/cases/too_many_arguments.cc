@@ -1,0 +1,6 @@
+// expect: cannot convert
+#include <narke/narke.hpp>
+
+int main() {
+  narke::task([](int x) { return x; }).remote(1, 2);
+}
