@@ -35,6 +35,10 @@ function(narke_shared_library name)
   endforeach()
   target_link_libraries(${name} PRIVATE "$<BUILD_INTERFACE:narke_settings>")
   narke_link_by_file(${name})
+  if(NOT NARKE_SANITIZE)
+    # A sanitizer's runtime is in the program, so its library has to be left open.
+    target_link_options(${name} PRIVATE -Wl,-z,defs)
+  endif()
   target_include_directories(${name} PUBLIC
     "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>")
   target_compile_features(${name} PUBLIC cxx_std_20)
