@@ -89,7 +89,7 @@ def check_forms(tree):
                 yield Violation(path, line, f"write <{header}>: it is a public header")
             if path.startswith("src/") and quoted and not tree.exists(f"src/{header}") \
                     and not header.startswith("narke/"):
-                yield Violation(path, line, f'write "layer/{header}": from src, with its layer')
+                yield Violation(path, line, f'no src/{header}: write "layer/name.hpp"')
 
 
 def check_restricted(tree):
