@@ -24,7 +24,8 @@ hwloc_topology_owner make_topology(const std::string& source) {
 hwloc_topology_owner load_hwloc_this_machine() {
   const std::string source = "this machine";
   auto topology = make_topology(source);
-  for (const char* plugin : {"cuda", "nvml", "opencl", "gl", "rsmi", "levelzero"}) {
+  // "pci" tells what /sys tells without it, and leaks at each use (libpciaccess is never closed).
+  for (const char* plugin : {"cuda", "nvml", "opencl", "gl", "rsmi", "levelzero", "pci"}) {
     // Fails when hwloc was built without the plugin, which is as good.
     (void)::hwloc_topology_set_components(topology.get(), HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST,
                                           plugin);
