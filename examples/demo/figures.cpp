@@ -61,7 +61,7 @@ std::string to_text(const step_figures& step, std::size_t number) {
   text += fmt::format("   {:<32} {:>10}\n", "serial loop", format_seconds(step.serial_seconds));
   text += form_line(step, step.first) + form_line(step, step.second);
   for (const timed_form& form : step.others) text += form_line(step, form);
-  text += fmt::format("   {:.2f} x: {}\n", step.gain(), step.teaches);
+  text += fmt::format("   ratio {:.2f}; it teaches: {}\n", step.gain(), step.teaches);
   text += fmt::format("   {} results checked against the serial loop's, {} wrong\n", step.checked,
                       step.wrong);
   return text;

@@ -1,8 +1,10 @@
 // narke_demo: Ray's best-practices tutorial as one C++ program. Figures go to the standard output
 // stream, progress and messages to the standard error stream. Ends with 0; 1 when a result is wrong
 // or a file cannot be written; 2 when the command line or the pictures cannot be used.
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <filesystem>
 #include <functional>
@@ -27,8 +29,10 @@ constexpr int exit_failed = 1;
 constexpr int exit_bad_input = 2;
 
 void say(const std::string& text) {
-  std::fputs(text.c_str(), stdout);
-  std::fflush(stdout);
+  if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
+    throw demo::output_error{
+        fmt::format("cannot write to the standard output stream: {}", std::strerror(errno))};
+  }
 }
 
 void warn(const std::string& text) { std::fputs(("narke_demo: " + text + "\n").c_str(), stderr); }
@@ -122,13 +126,22 @@ class tutorial {
   std::vector<demo::step_figures> steps_;
 };
 
-int run(int argc, char** argv) {
+int show_end(const demo::command_line_end& end) {
+  if (end.exit_code() != exit_done) {
+    std::fputs(end.what(), stderr);
+    return end.exit_code();
+  }
+  return std::fputs(end.what(), stdout) >= 0 && std::fflush(stdout) == 0 ? exit_done : exit_failed;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);  // a file size limit shows as a failed write, which names the file
   try {
     return tutorial{demo::parse_options(argc, argv)}.run();
   } catch (const demo::command_line_end& end) {
-    std::fputs(end.what(), end.exit_code() == exit_done ? stdout : stderr);
-    return end.exit_code();
+    return show_end(end);
   } catch (const demo::input_error& error) {
     warn(error.what());
     return exit_bad_input;
@@ -136,15 +149,4 @@ int run(int argc, char** argv) {
     warn(error.what());
     return exit_failed;
   }
-}
-
-}  // namespace
-
-int main(int argc, char** argv) {
-  const int code = run(argc, argv);
-  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-    warn("cannot write to the standard output stream");
-    return exit_failed;
-  }
-  return code;
 }

@@ -48,7 +48,7 @@ workload make_workload(const options& chosen, std::size_t usable_memory_bytes) {
   work.pictures.pixels_each_max = pixels_max;
   work.pictures.pixels_total_max = usable_memory_bytes / share_of_memory / bytes_per_pixel;
   if (!chosen.quick) return work;
-  work.slow_task = std::chrono::milliseconds{50};
+  work.slow_task = std::chrono::milliseconds{40};
   work.tiny_tasks = 100'000;
   work.pictures.pictures_max = 8;
   work.pictures.pixels_each_max = 2'500'000;

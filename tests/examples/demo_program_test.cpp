@@ -30,8 +30,8 @@ class demo_program : public ::testing::Test {
   /// `before` is shell text in front of the program, such as a limit.
   run_result run(const std::string& arguments, const std::string& before = "") const {
     const std::string folder = folder_.path().string();
-    const std::string command = "cd '" + folder + "' && " + before + " '" NARKE_DEMO_PROGRAM "' " +
-                                arguments + " >stdout 2>stderr </dev/null";
+    const std::string command = "cd '" + folder + "' && exec >stdout 2>stderr </dev/null; " +
+                                before + " '" NARKE_DEMO_PROGRAM "' " + arguments;
     const int status = std::system(command.c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_text(folder_.path() / "stdout"),
             read_text(folder_.path() / "stderr")};
@@ -43,6 +43,37 @@ class demo_program : public ::testing::Test {
     folder_.add("pictures/c/d.png", demo::encode_png(demo::make_image(1, 1, 0, 0, 255)));
   }
 
+  void add_unreadable_pictures() const {
+    const std::string whole = demo::encode_png(random_picture(90, 90, 3));
+    folder_.add("pictures/empty.png", "");
+    folder_.add("pictures/text.jpg", "no picture");
+    folder_.add("pictures/z.png", whole.substr(0, whole.size() / 2));
+  }
+
+  void expect_figures_of_a_right_run() const {
+    const auto figures = nlohmann::json::parse(read_text(out("figures.json")));
+    EXPECT_EQ(figures.at("steps").size(), 5U);
+    for (const auto& step : figures.at("steps")) {
+      EXPECT_GT(step.at("results_checked"), 0) << step;
+      EXPECT_EQ(step.at("results_wrong"), 0) << step;
+      EXPECT_GT(step.at("serial_time_s"), 0.0) << step;
+    }
+  }
+
+  void expect_report_with_everything_free() const {
+    const auto report = nlohmann::json::parse(read_text(out("report.json")));
+    EXPECT_GE(report.at("cluster_resources").at("CPU"), 1.0);
+    EXPECT_EQ(report.at("available_resources"), report.at("cluster_resources"));
+  }
+
+  void expect_timeline_with_the_tasks() const {
+    const std::string timeline = read_text(out("trace.json"));
+    EXPECT_TRUE(nlohmann::json::parse(timeline).contains("traceEvents"));
+    for (const char* name : {"\"decode\"", "\"blur\"", "\"sum\""}) {
+      EXPECT_THAT(timeline, HasSubstr(name));
+    }
+  }
+
   [[nodiscard]] std::filesystem::path out(const std::string& name) const {
     return folder_.path() / "out" / name;
   }
@@ -52,49 +83,26 @@ class demo_program : public ::testing::Test {
 
 const std::string quick = "--quick --images pictures --out out";
 
-TEST_F(demo_program, quick_run_checks_every_result_and_writes_all_files) {
+// One run, as it takes seconds: results, files, messages about pictures, and no bar without a
+// terminal.
+TEST_F(demo_program, quick_run_checks_every_result_and_writes_whole_files) {
   add_pictures();
-  const run_result result = run(quick);
+  add_unreadable_pictures();
+  const run_result result = run(quick, "TERM=xterm");
   ASSERT_EQ(result.exit_code, 0) << result.out << result.messages;
-  EXPECT_THAT(result.out, AllOf(HasSubstr("cluster_resources"), HasSubstr("CPU"),
-                                HasSubstr("--quick: "), HasSubstr("Summary")));
-  EXPECT_THAT(result.out, HasSubstr(", 0 wrong; 0 unreadable pictures left out"));
+  EXPECT_THAT(result.out,
+              AllOf(HasSubstr("cluster_resources"), HasSubstr("--quick: "), HasSubstr("Summary"),
+                    HasSubstr(", 0 wrong; 3 unreadable pictures left out")));
+  EXPECT_THAT(result.messages,
+              AllOf(HasSubstr("empty.png"), HasSubstr("text.jpg"), HasSubstr("z.png")));
+  EXPECT_THAT(result.out + result.messages, AllOf(Not(HasSubstr("\r")), Not(HasSubstr("\033"))));
+
   EXPECT_EQ(count_files(folder_.path() / "out"), 5U);
   EXPECT_GT(demo::read_image(out("contact_sheet.png")).width, demo::thumbnail_width_max);
   EXPECT_THAT(read_text(out("figures.md")), HasSubstr("| pictures | "));
-}
-
-TEST_F(demo_program, figures_report_and_timeline_are_json_of_this_run) {
-  add_pictures();
-  ASSERT_EQ(run(quick).exit_code, 0);
-  const auto figures = nlohmann::json::parse(read_text(out("figures.json")));
-  ASSERT_EQ(figures.at("steps").size(), 5U);
-  for (const auto& step : figures.at("steps")) {
-    EXPECT_GT(step.at("results_checked"), 0) << step;
-    EXPECT_EQ(step.at("results_wrong"), 0) << step;
-    EXPECT_GT(step.at("serial_time_s"), 0.0) << step;
-  }
-  const auto report = nlohmann::json::parse(read_text(out("report.json")));
-  EXPECT_GE(report.at("cluster_resources").at("CPU"), 1.0);
-  EXPECT_EQ(report.at("available_resources"), report.at("cluster_resources"));
-
-  const std::string timeline = read_text(out("trace.json"));
-  EXPECT_TRUE(nlohmann::json::parse(timeline).contains("traceEvents"));
-  for (const char* name : {"\"decode\"", "\"blur\"", "\"sum\""})
-    EXPECT_THAT(timeline, HasSubstr(name));
-}
-
-TEST_F(demo_program, unreadable_pictures_are_named_and_counted) {
-  add_pictures();
-  folder_.add("pictures/empty.png", "");
-  folder_.add("pictures/text.jpg", "no picture");
-  const std::string whole = demo::encode_png(random_picture(90, 90, 3));
-  folder_.add("pictures/z.png", whole.substr(0, whole.size() / 2));
-  const run_result result = run(quick);
-  EXPECT_EQ(result.exit_code, 0) << result.messages;
-  EXPECT_THAT(result.messages,
-              AllOf(HasSubstr("empty.png"), HasSubstr("text.jpg"), HasSubstr("z.png")));
-  EXPECT_THAT(result.out, HasSubstr("3 unreadable pictures left out"));
+  expect_figures_of_a_right_run();
+  expect_report_with_everything_free();
+  expect_timeline_with_the_tasks();
 }
 
 TEST_F(demo_program, pictures_that_cannot_be_used_end_it_with_2_before_any_work) {
@@ -123,7 +131,7 @@ TEST_F(demo_program, wrong_options_end_it_with_2_and_help_with_0) {
 
 TEST_F(demo_program, disk_that_fills_up_names_the_file_and_leaves_nothing_half_written) {
   add_pictures();
-  const run_result result = run(quick, "ulimit -f 4 &&");
+  const run_result result = run(quick + " >/dev/null", "ulimit -f 4 &&");
   EXPECT_EQ(result.exit_code, 1) << result.messages;
   EXPECT_THAT(result.messages, HasSubstr("cannot write 'out/"));
   for (const auto& entry : std::filesystem::directory_iterator{folder_.path() / "out"}) {
@@ -145,19 +153,8 @@ TEST_F(demo_program, out_that_cannot_be_a_folder_ends_it_with_1_before_any_work)
 
 TEST_F(demo_program, output_stream_that_is_full_ends_it_with_1) {
   add_pictures();
-  const std::string folder = folder_.path().string();
-  const std::string command = "cd '" + folder + "' && '" NARKE_DEMO_PROGRAM "' " + quick +
-                              " >/dev/full 2>stderr </dev/null";
-  const int status = std::system(command.c_str());
-  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+  EXPECT_EQ(run(quick + " >/dev/full").exit_code, 1);
   EXPECT_THAT(read_text(folder_.path() / "stderr"), HasSubstr("standard output"));
-}
-
-TEST_F(demo_program, draws_no_control_characters_without_a_terminal) {
-  add_pictures();
-  const run_result result = run(quick, "TERM=xterm");
-  EXPECT_THAT(result.messages, AllOf(Not(HasSubstr("\r")), Not(HasSubstr("\033"))));
-  EXPECT_THAT(result.out, AllOf(Not(HasSubstr("\r")), Not(HasSubstr("\033"))));
 }
 
 }  // namespace
