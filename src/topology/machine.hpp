@@ -1,5 +1,6 @@
-// What a machine is made of, as an immutable value: no handles, no system calls. A source (this machine by hwloc and
-// the CUDA driver, or an hwloc XML file) makes one; everything above reads it. Copyable, safe to read from any thread.
+// What a machine is made of, as an immutable value: no handles, no system calls. A source (this
+// machine by hwloc and the CUDA driver, or an hwloc XML file) makes one; everything above reads it.
+// Copyable, safe to read from any thread.
 #pragma once
 
 #include <cstdint>
@@ -36,11 +37,13 @@ struct numa_node_info {
   std::vector<int> pus;      ///< OS indices of the hardware threads next to it
 };
 
-/// How much of the CPUs and of memory this process may use, and what set each limit. Unknown or unlimited = nullopt.
+/// How much of the CPUs and of memory this process may use, and what set each limit. Unknown or
+/// unlimited = nullopt.
 struct process_limits {
   std::optional<int> affinity_cpus;          ///< bits set in the affinity mask
   std::optional<int> cpuset_cpus;            ///< CPUs in the control group's cpuset
-  std::optional<double> quota_cpus;          ///< quota / period, the smallest on the way to the root
+  /// Quota / period, the smallest on the way to the root.
+  std::optional<double> quota_cpus;
   std::optional<std::uint64_t> memory_bytes; ///< the smallest memory limit on the way to the root
   std::string cgroup_version;                ///< "v1", "v2", "hybrid" or "" when there is none
   int usable_cpus = 1;                       ///< min of the above with ceil(quota), never below 1
@@ -53,16 +56,19 @@ struct gpu_link {
   int to = -1;                               ///< index into machine::gpus
   /// As nvidia-smi topo -m: NV#, PIX, PXB, PHB, NODE, SYS; empty = unknown.
   std::string kind;
-  std::optional<double> nvlink_bandwidth_mb_per_s;  ///< direct or through switches, null = unknown or none
+  /// Direct or through switches, null = unknown or none.
+  std::optional<double> nvlink_bandwidth_mb_per_s;
   /// Whether the driver lets `from` read the memory of `to`; null = unknown.
   std::optional<bool> peer_access = std::nullopt;
 };
 
 struct gpu_info {
-  int index = -1;                            ///< the ordinal of this process, after CUDA_VISIBLE_DEVICES
+  /// The ordinal of this process, after CUDA_VISIBLE_DEVICES.
+  int index = -1;
   std::string uuid;                          ///< "GPU-…" or "MIG-…"; empty = unknown
   std::string name;
-  std::string pci_bus_id;                    ///< "00000000:3B:00.0" in nvidia-smi's form, empty = unknown
+  /// "00000000:3B:00.0" in nvidia-smi's form, empty = unknown.
+  std::string pci_bus_id;
   std::optional<std::uint64_t> memory_total_bytes;
   std::optional<std::string> compute_capability;  ///< "9.0"
   std::optional<int> numa_node;              ///< OS index
