@@ -214,18 +214,19 @@ class argument {
     }
   }
 
-  [[nodiscard]] std::exception_ptr first_error() const noexcept {
+  /// False when `visit` said stop.
+  bool visit_slots(bool (*visit)(void* context, const result_slot& slot), void* context) const {
     if (form_ == form::ref) {
-      return ref_.slot->error();
+      return visit(context, *ref_.slot);
     }
     if (form_ == form::list) {
       for (const result_slot* slot : list_->slots) {
-        if (slot->failed()) {
-          return slot->error();
+        if (!visit(context, *slot)) {
+          return false;
         }
       }
     }
-    return nullptr;
+    return true;
   }
 
   /// Requires: every ref is ready and none failed. Throws what a conversion or copy throws.

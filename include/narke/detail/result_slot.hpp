@@ -68,9 +68,12 @@ class NARKE_EXPORT result_slot {
   bool add_dependent(dependent& entry) noexcept;
   /// Marks that a thread waits in the waiting room. False when the slot is ready.
   bool mark_thread_waits() noexcept;
-  /// Takes the pending mark off, closes the list, wakes threads, and hands out the dependents, first come first.
-  /// Requires: the value or the error is set; the caller keeps the memory alive.
-  [[nodiscard]] dependent* publish() noexcept;
+  /// Step 2a: takes the pending mark off. False when no reference was left: the value is gone.
+  /// Requires: the value or the error is set, or the list was closed early; the caller keeps the memory alive.
+  [[nodiscard]] bool settle() noexcept;
+  /// Step 2b: closes the list, wakes threads, and hands out the dependents, first come first. Before settle() it publishes
+  /// an error early, while the body that it replaces still runs: the memory then stays until settle().
+  [[nodiscard]] dependent* close() noexcept;
   /// Like publish, for a value that is there before anybody can have asked for it.
   void publish_unshared() noexcept {
     refs_.store(1, std::memory_order_relaxed);
@@ -82,7 +85,7 @@ class NARKE_EXPORT result_slot {
 
  protected:
   result_slot() noexcept = default;
-  ~result_slot() = default;
+  virtual ~result_slot() = default;
 
   /// Destroys the value, if there is one, and lets go of the memory that the slot is in.
   virtual void let_go() noexcept = 0;
@@ -98,11 +101,13 @@ class NARKE_EXPORT result_slot {
 
   // References, and pending_mark until the producer is done. Written by whoever copies or drops a reference.
   std::atomic<std::uint32_t> refs_{1 | pending_mark};
-  // Address of the newest dependent, with thread_waits_mark; or closed_mark. After the last reference: the next slot
-  // to let go (see slot_release).
+  // Address of the newest dependent, with thread_waits_mark; or closed_mark.
   std::atomic<std::uintptr_t> dependents_{0};
   std::exception_ptr error_;
   task_node* producer_ = nullptr;
+  // The next slot of a chain that a thread lets go (see slot_release). Not one of the above: the producer may still be
+  // about to close the list when the last reference goes.
+  result_slot* release_next_ = nullptr;
 };
 
 /// Values that own nothing and are no longer than this are too small to be counted in the store.
@@ -132,8 +137,6 @@ struct stored_bytes<T, true> {
 template <class T>
 class typed_slot : public result_slot {
  public:
-  ~typed_slot() = default;
-
   /// Constructs the value from what `make` returns, in place. Throws what `make` throws; the slot is then as before.
   template <class Make>
   void emplace_from(Make&& make) {
@@ -160,7 +163,6 @@ class typed_slot : public result_slot {
 template <>
 class typed_slot<void> : public result_slot {
  public:
-  ~typed_slot() = default;
   template <class Make>
   void emplace_from(Make&& make) {
     static_cast<void>(std::forward<Make>(make)());

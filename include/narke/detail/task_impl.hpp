@@ -164,21 +164,20 @@ class task_impl final : public task_node {
       std::apply([](auto&... each) { (each.prepare(), ...); }, arguments_);
       results_.set_from([this]() -> decltype(auto) { return call(); });
     } catch (...) {
-      results_.set_error(std::current_exception());
+      set_error(std::current_exception());
     }
     let_go();
   }
   void fail(const std::exception_ptr& error) noexcept override {
-    results_.set_error(error);
+    set_error(error);
     let_go();
   }
   void register_dependencies() noexcept override {
     std::apply([this](auto&... each) { (each.register_on(*this), ...); }, arguments_);
   }
-  std::exception_ptr first_failed_argument() const noexcept override {
-    std::exception_ptr first;
-    std::apply([&](const auto&... each) { static_cast<void>((... || (first = each.first_error()))); }, arguments_);
-    return first;
+  void visit_arguments(bool (*visit)(void* context, const result_slot& slot), void* context) const override {
+    std::apply([&](const auto&... each) { static_cast<void>((true && ... && each.visit_slots(visit, context))); },
+               arguments_);
   }
   result_slot* slot(std::size_t index) noexcept override { return results_.slot(index); }
   std::size_t slot_count() const noexcept override { return results::count; }
@@ -187,6 +186,11 @@ class task_impl final : public task_node {
   decltype(auto) call() {
     return std::apply([this](auto&... each) -> decltype(auto) { return std::invoke(holder_.get(), each.deliver()...); },
                       arguments_);
+  }
+  void set_error(const std::exception_ptr& error) noexcept {
+    if (body_has_outcome()) {
+      results_.set_error(error);
+    }
   }
   void let_go() noexcept {
     std::apply([](auto&... each) { (each.let_go(), ...); }, arguments_);

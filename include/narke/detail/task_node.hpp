@@ -35,7 +35,16 @@ class task_info;
 NARKE_EXPORT void add_ref(const task_info& info) noexcept;
 NARKE_EXPORT void release_ref(const task_info& info) noexcept;
 
-class NARKE_EXPORT task_node {
+/// What the queues of the workers hold: a task, or the turn of an actor.
+struct runnable {
+  explicit runnable(bool turn = false) noexcept : is_turn{turn} {}
+
+  std::atomic<runnable*> queue_next{nullptr};  ///< written by the queue that holds it
+  std::uint64_t submitted_ticks = 0;           ///< orders the lanes: the older goes first
+  const bool is_turn;
+};
+
+class NARKE_EXPORT task_node : public runnable {
  public:
   task_node(const task_node&) = delete;
   task_node& operator=(const task_node&) = delete;
@@ -52,8 +61,8 @@ class NARKE_EXPORT task_node {
   virtual void fail(const std::exception_ptr& error) noexcept = 0;
   /// Puts the task on the list of each argument that is not ready, and counts those in `unready_`.
   virtual void register_dependencies() noexcept = 0;
-  /// The error of the first argument that failed; null when none did. Requires: every argument ready.
-  [[nodiscard]] virtual std::exception_ptr first_failed_argument() const noexcept = 0;
+  /// Calls `visit` with the slot of each ref among the arguments, in order, until it returns false.
+  virtual void visit_arguments(bool (*visit)(void* context, const result_slot& slot), void* context) const = 0;
   /// The slots of the results.
   [[nodiscard]] virtual result_slot* slot(std::size_t index) noexcept = 0;
   [[nodiscard]] virtual std::size_t slot_count() const noexcept = 0;
@@ -80,6 +89,27 @@ class NARKE_EXPORT task_node {
                                           std::memory_order_acquire);
   }
 
+  /// Decides whose outcome counts: the body's, or an error that is published while the body still runs (a kill, a
+  /// timeout). The body asks before it sets an error and before it publishes; the first to ask has it.
+  [[nodiscard]] bool body_has_outcome() noexcept {
+    if (!may_end_early) {
+      return true;
+    }
+    outcome expected = outcome::open;
+    return outcome_.compare_exchange_strong(expected, outcome::of_body, std::memory_order_acq_rel,
+                                            std::memory_order_acquire) ||
+           expected == outcome::of_body;
+  }
+  /// Requires: may_end_early.
+  [[nodiscard]] bool take_outcome_early() noexcept {
+    outcome expected = outcome::open;
+    return outcome_.compare_exchange_strong(expected, outcome::early, std::memory_order_acq_rel,
+                                            std::memory_order_acquire);
+  }
+
+  /// The error of the first argument that failed; null when none did. Requires: every argument ready.
+  [[nodiscard]] std::exception_ptr first_failed_argument() const;
+
   /// Registers `entry` on `slot`, or does nothing when it is ready. For register_dependencies.
   void depend_on(result_slot& slot, dependent& entry) noexcept {
     entry.waiting = this;
@@ -96,32 +126,28 @@ class NARKE_EXPORT task_node {
   source_location location;         ///< of `remote` in the user's program
   std::uint64_t id = 0;
   std::uint64_t parent_id = 0;       ///< the task that submitted it; 0 = a thread outside
-  std::uint64_t submitted_ticks = 0;
   task_lane lane = task_lane::fast;
   bool has_ref_arguments = false;
+  bool may_end_early = false;  ///< its outcome may be decided while its body runs
   std::uint8_t attempt = 0;
 
   // Of the lane that it is in.
-  std::atomic<task_node*> queue_next{nullptr};  ///< written by the queue that holds it
-  void* lane_data = nullptr;                    ///< the placement's record, or the actor
-  std::atomic<std::uint8_t> flags{0};           ///< task_flag bits, set by any thread
+  void* lane_data = nullptr;  ///< the placement's record, or the actor
 
  protected:
-  explicit task_node(std::uint32_t references) noexcept : refs_{references} {}
+  explicit task_node(std::size_t references) noexcept
+      : refs_{static_cast<std::uint32_t>(references)} {}
   virtual ~task_node();
 
  private:
+  enum class outcome : std::uint8_t { open, of_body, early };
+
   // One for the runtime until the task has run or was dropped, and one for each slot with references.
   std::atomic<std::uint32_t> refs_;
   // Arguments that are not ready, and one for the submitter while he registers.
   std::atomic<std::int32_t> unready_{1};
   std::atomic<task_state> state_{task_state::submitted};
-};
-
-/// Bits of task_node::flags.
-enum task_flag : std::uint8_t {
-  cancel_requested = 1,
-  in_queue_twice = 2,
+  std::atomic<outcome> outcome_{outcome::open};  // set once, by the body's thread or by who ends it early
 };
 
 /// Checks that a runtime is there (or starts one when nobody ever has), takes tasks, and can ever run this one.

@@ -1,0 +1,176 @@
+// One actor: its mailbox, its state, and the rules of who may run when. Thread-safe; its mutex is a leaf: nothing of the
+// user's runs under it, and no other lock is taken.
+//
+// Life of a call:
+//  1. submit: its place among the calls of its submitter is fixed. If it waits for an argument, or stands behind one that
+//     does, it is held back in the line of its submitter; else it goes to the mailbox.
+//  2. When the head of a line is ready, it and the ready ones behind it go to the mailbox.
+//  3. Mailbox to worker: turns take calls off the mailbox, one turn at a time for each of max_concurrency.
+//  4. It runs like any task, and its results are published.
+// The constructor is the first call; nothing else runs before it is done. An actor that asks for resources first waits
+// for the placement lane.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <typeindex>
+#include <unordered_map>
+#include <vector>
+
+#include <narke/actor.hpp>
+#include <narke/options.hpp>
+
+#include "resources/resource_request.hpp"
+#include "worker/placement_lane.hpp"
+#include "worker/thread_state.hpp"
+#include "worker/worker_pool.hpp"
+
+namespace narke::detail {
+
+class actor_core {
+ public:
+  actor_core(const actor_options& options, const std::type_info& type);
+  actor_core(const actor_core&) = delete;
+  actor_core& operator=(const actor_core&) = delete;
+
+  // Handles. The last one ends the actor, after the calls already made.
+  void add_handle() noexcept { handles_.fetch_add(1, std::memory_order_relaxed); }
+  /// False when the last handle is gone: it is too late.
+  [[nodiscard]] bool try_add_handle() noexcept;
+  void release_handle() noexcept;
+
+  // Memory: one reference for all handles together, one for each call that is not finished, one for each turn.
+  void add_ref() noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }
+  void release_ref() noexcept;
+
+  void submit_constructor(task_node& node) noexcept;
+  void submit_call(task_node& node) noexcept;
+  /// The arguments of `node` are ready. Takes over one reference to it.
+  void call_is_ready(task_node& node) noexcept;
+  /// Runs `node` on this thread when it is the next call and nothing else runs. Whether it did.
+  [[nodiscard]] bool try_call_in_place(task_node& node) noexcept;
+  /// A call that waited for an argument, and that its caller has claimed, is out.
+  void forget_held(task_node& node) noexcept;
+
+  /// Fails what waits and what runs; the state goes when nothing runs any more. `cause`: what the constructor threw.
+  void die(const std::exception_ptr& cause) noexcept;
+
+  void set_state(void* state, void (*destroy)(void*) noexcept) noexcept;
+  [[nodiscard]] void* state() const noexcept { return state_; }
+  [[nodiscard]] bool is_alive() const noexcept;
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] std::type_index type() const noexcept { return type_; }
+  [[nodiscard]] std::string display_name() const;
+
+ private:
+  class actor_turn final : public internal::turn {
+   public:
+    explicit actor_turn(actor_core& of) noexcept : actor_{of} {}
+    void take_turn() noexcept override { actor_.take_turn(*this); }
+
+   private:
+    actor_core& actor_;
+  };
+  class ending_turn final : public internal::turn {
+   public:
+    explicit ending_turn(actor_core& of) noexcept : actor_{of} {}
+    void take_turn() noexcept override { actor_.end(); }
+
+   private:
+    actor_core& actor_;
+  };
+  enum class phase : std::uint8_t {
+    arriving,      ///< the constructor waits for arguments or resources
+    constructing,  ///< the constructor is in the mailbox or runs
+    alive,
+    dead,          ///< calls fail; what runs may end
+  };
+  struct held_call {
+    task_node* node;
+    bool is_ready;
+  };
+  using line = std::deque<held_call>;
+
+  ~actor_core() = default;
+
+  void take_turn(actor_turn& turn) noexcept;
+  [[nodiscard]] task_node* begin_call_locked() noexcept;
+  void run_call(task_node& node, internal::cpu_hold hold) noexcept;
+  void end_call(task_node& node) noexcept;
+  void ask_or_open(task_node& constructor) noexcept;
+  void open() noexcept;
+  void move_ready_locked(std::uint64_t submitter) noexcept;
+  /// The turn that is needed now, if one is: to be scheduled after the lock.
+  [[nodiscard]] actor_turn* next_turn_locked();
+  void schedule(actor_turn* turn) noexcept;
+  /// How many calls may run at once.
+  [[nodiscard]] std::size_t allowed_locked() const noexcept;
+  [[nodiscard]] bool is_done_locked() const noexcept;
+  void end_if_done() noexcept;
+  void end() noexcept;
+  void fail_ready(task_node& node, const std::exception_ptr& error) noexcept;
+  void fail_waiting(task_node& node, const std::exception_ptr& error) noexcept;
+  [[nodiscard]] std::exception_ptr death_error_locked() const;
+  [[nodiscard]] internal::cpu_hold hold_of_methods() const noexcept;
+
+  // Constant.
+  const std::string name_;
+  const std::type_index type_;
+  const internal::resource_request request_;
+  const bool methods_take_permit_;
+  const std::size_t max_concurrency_;
+
+  // Have their own synchronisation.
+  std::atomic<std::uint32_t> handles_{1};
+  std::atomic<std::uint32_t> refs_{1};
+
+  ending_turn ending_{*this};
+
+  // Written by the constructor's thread before any method, read by methods.
+  void* state_ = nullptr;
+  void (*destroy_)(void*) noexcept = nullptr;
+  internal::placement_record record_;
+
+  mutable std::mutex mutex_;
+  // Guarded by mutex_.
+  phase phase_ = phase::arriving;
+  bool is_asking_ = false;              // it waits for its resources
+  bool is_placed_ = false;              // it holds its resources
+  bool is_ended_ = false;               // the state is gone, or going
+  bool no_handles_ = false;
+  std::exception_ptr cause_;            // what the constructor threw
+  task_node* constructor_ = nullptr;    // while it arrives
+  bool constructor_has_arguments_ = false;
+  std::deque<task_node*> mailbox_;      // ready to run, in order
+  std::unordered_map<std::uint64_t, line> lines_;                // by submitter; none is empty
+  std::unordered_map<const task_node*, std::uint64_t> held_by_;  // whose line a held call is in
+  std::vector<task_node*> running_;
+  std::deque<actor_turn> turns_;
+  std::vector<actor_turn*> idle_turns_;
+  std::size_t scheduled_ = 0;           // turns in a queue, or running
+  std::size_t in_place_ = 0;            // calls that run on the thread that waits for them
+};
+
+}  // namespace narke::detail
+
+namespace narke::internal {
+
+/// All actors that are not ended, and the names of the living.
+struct actor_registry {
+  /// Throws std::invalid_argument when the name is taken.
+  static void add(detail::actor_core& actor);
+  static void free_name(detail::actor_core& actor) noexcept;
+  static void remove(detail::actor_core& actor) noexcept;
+  /// With one more handle; null when nobody living has the name. Throws std::invalid_argument when it is of another type.
+  static detail::actor_core* find(const std::string& name, const std::type_info& type);
+  /// Ends all. Requires: no worker is left.
+  static void end_all() noexcept;
+  static std::size_t count() noexcept;
+};
+
+}  // namespace narke::internal

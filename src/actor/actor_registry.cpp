@@ -1,0 +1,101 @@
+#include <map>
+#include <mutex>
+#include <set>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+#include <narke/errors.hpp>
+
+#include "actor/actor_core.hpp"
+
+namespace narke::internal {
+
+namespace {
+
+struct registry_state {
+  std::mutex mutex;
+  std::set<detail::actor_core*> all;                // guarded by mutex; each keeps a reference
+  std::map<std::string, detail::actor_core*> names;  // guarded by mutex; living actors only
+};
+
+registry_state& registry() {
+  // Never destroyed: handles may be let go while static objects go.
+  static auto* state = new registry_state;
+  return *state;
+}
+
+}  // namespace
+
+void actor_registry::add(detail::actor_core& actor) {
+  registry_state& state = registry();
+  const std::lock_guard lock{state.mutex};
+  if (!actor.name().empty() && !state.names.emplace(actor.name(), &actor).second) {
+    throw std::invalid_argument{fmt::format(
+        "narke::actor: name: an actor '{}' is there already. Take another name, get_actor<T>(\"{}\"), or "
+        ".get_if_exists = true",
+        actor.name(), actor.name())};
+  }
+  actor.add_ref();
+  state.all.insert(&actor);
+}
+
+void actor_registry::free_name(detail::actor_core& actor) noexcept {
+  registry_state& state = registry();
+  const std::lock_guard lock{state.mutex};
+  const auto found = state.names.find(actor.name());
+  if (found != state.names.end() && found->second == &actor) {
+    state.names.erase(found);
+  }
+}
+
+void actor_registry::remove(detail::actor_core& actor) noexcept {
+  registry_state& state = registry();
+  {
+    const std::lock_guard lock{state.mutex};
+    if (state.all.erase(&actor) == 0) {
+      return;
+    }
+  }
+  actor.release_ref();
+}
+
+detail::actor_core* actor_registry::find(const std::string& name, const std::type_info& type) {
+  registry_state& state = registry();
+  const std::lock_guard lock{state.mutex};
+  const auto found = state.names.find(name);
+  if (found == state.names.end() || !found->second->is_alive()) {
+    return nullptr;
+  }
+  if (found->second->type() != std::type_index{type}) {
+    throw std::invalid_argument{
+        fmt::format("narke: actor '{}' is of another type than the one asked for; name the type it was made with", name)};
+  }
+  return found->second->try_add_handle() ? found->second : nullptr;
+}
+
+void actor_registry::end_all() noexcept {
+  registry_state& state = registry();
+  for (;;) {
+    detail::actor_core* actor = nullptr;
+    {
+      const std::lock_guard lock{state.mutex};
+      if (state.all.empty()) {
+        return;
+      }
+      actor = *state.all.begin();
+      actor->add_ref();
+    }
+    actor->die(nullptr);
+    remove(*actor);
+    actor->release_ref();
+  }
+}
+
+std::size_t actor_registry::count() noexcept {
+  registry_state& state = registry();
+  const std::lock_guard lock{state.mutex};
+  return state.all.size();
+}
+
+}  // namespace narke::internal

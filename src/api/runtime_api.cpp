@@ -1,0 +1,50 @@
+#include <narke/runtime.hpp>
+
+#include "runtime/engine.hpp"
+#include "task/task_info.hpp"
+#include "worker/lifecycle.hpp"
+#include "worker/thread_state.hpp"
+
+namespace narke {
+
+using internal::current_phase;
+using internal::runtime_phase;
+using internal::this_thread_state;
+
+void init(const runtime_options& options) { internal::start_runtime(options); }
+
+bool is_initialized() noexcept {
+  const runtime_phase phase = current_phase.load(std::memory_order_acquire);
+  return phase == runtime_phase::running || phase == runtime_phase::draining;
+}
+
+void shutdown() { static_cast<void>(internal::stop_runtime(detail::for_ever)); }
+
+bool detail::shutdown_within(std::chrono::nanoseconds timeout) { return internal::stop_runtime(timeout); }
+
+bool stop_requested() noexcept {
+  return current_phase.load(std::memory_order_acquire) == runtime_phase::draining;
+}
+
+std::stop_token stop_token() { return internal::runtime_stop_source().get_token(); }
+
+namespace this_task {
+
+std::string name() {
+  const internal::execution* current = this_thread_state.current;
+  return current != nullptr ? internal::plain_name(*current->node) : std::string{};
+}
+
+std::uint64_t id() noexcept {
+  const internal::execution* current = this_thread_state.current;
+  return current != nullptr ? current->node->id : 0;
+}
+
+int attempt() noexcept {
+  const internal::execution* current = this_thread_state.current;
+  return current != nullptr ? current->node->attempt : 0;
+}
+
+}  // namespace this_task
+
+}  // namespace narke

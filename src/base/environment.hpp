@@ -1,0 +1,12 @@
+// The environment of the process, read in this one place.
+#pragma once
+
+#include <optional>
+#include <string>
+
+namespace narke::internal {
+
+/// The value of a variable; nullopt when it is not set, or empty, or the program runs with raised privileges.
+std::optional<std::string> environment_value(const char* name);
+
+}  // namespace narke::internal

@@ -1,0 +1,279 @@
+#include "runtime/engine.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <narke/errors.hpp>
+
+#include "actor/actor_core.hpp"
+#include "base/log.hpp"
+#include "base/output_file.hpp"
+#include "base/ticks.hpp"
+#include "observe/event.hpp"
+#include "store/object_store.hpp"
+#include "worker/execute.hpp"
+#include "worker/lifecycle.hpp"
+#include "worker/placement_lane.hpp"
+#include "worker/thread_state.hpp"
+#include "worker/waiting.hpp"
+#include "worker/worker_pool.hpp"
+
+namespace narke::internal {
+
+namespace {
+
+using clock = std::chrono::steady_clock;
+constexpr std::chrono::seconds log_period{10};
+
+struct engine_state {
+  std::mutex life;  // held for the whole of init, and of shutdown
+  std::mutex mutex;
+  std::shared_ptr<const runtime_settings> settings;  // guarded by mutex
+  std::stop_source stop{std::nostopstate};           // guarded by mutex
+  clock::time_point started;                         // guarded by mutex
+  task_totals before;                                // guarded by mutex: counts of earlier runtimes
+  std::atomic<std::uint32_t> starts{0};
+};
+
+engine_state& engine() {
+  // Never destroyed: threads of the user may still call while static objects go.
+  static auto* state = new engine_state;
+  return *state;
+}
+
+void shut_down_at_exit() {
+  // exit() inside a task: its thread cannot wait for itself. The process ends; nothing can be done better.
+  if (this_thread_state.current == nullptr) {
+    try {
+      stop_runtime(std::chrono::nanoseconds::max());
+    } catch (const std::exception& failed) {
+      log_error(failed.what());
+    }
+  }
+}
+
+void connect_actors() {
+  the_actor_hooks.call_is_ready = [](detail::task_node& call) noexcept {
+    static_cast<detail::actor_core*>(call.lane_data)->call_is_ready(call);
+  };
+  the_actor_hooks.try_call_in_place = [](detail::task_node& call) noexcept {
+    return static_cast<detail::actor_core*>(call.lane_data)->try_call_in_place(call);
+  };
+  the_actor_hooks.forget_held = [](detail::task_node& call) noexcept {
+    static_cast<detail::actor_core*>(call.lane_data)->forget_held(call);
+  };
+}
+
+// Requires: engine().life is held, and no runtime is there.
+void start_locked(const runtime_options& options) {
+  static const bool at_exit = [] {
+    connect_actors();
+    start_tick_calibration();
+    return std::atexit(shut_down_at_exit) == 0;
+  }();
+  static_cast<void>(at_exit);
+  auto settings = std::make_shared<const runtime_settings>(resolve_settings(options));
+  set_log_level(settings->logging_level);
+  for (const std::string& warning : settings->described.warnings) {
+    log_warning(warning);
+  }
+  clear_events();
+  set_tracing(settings->tracing);
+  set_store_limit_bytes(settings->object_store_bytes);
+  placement_lane::instance().configure(settings->totals);
+  worker_pool::instance().start(settings->totals.cpus);
+  engine_state& state = engine();
+  {
+    const std::lock_guard lock{state.mutex};
+    state.settings = std::move(settings);
+    state.stop = std::stop_source{};
+    state.started = clock::now();
+    state.before = count_tasks();
+  }
+  state.starts.fetch_add(1, std::memory_order_acq_rel);
+  current_phase.store(runtime_phase::running, std::memory_order_seq_cst);
+}
+
+bool is_quiet() noexcept {
+  const task_totals totals = count_tasks();
+  return totals.finished == totals.submitted;
+}
+
+void log_who_runs() {
+  const task_totals totals = count_tasks();
+  log_warning(fmt::format("shutdown still waits for {} tasks that run. They see narke::stop_requested(); a task that "
+                          "never returns keeps shutdown waiting",
+                          totals.submitted - totals.finished));
+}
+
+// Waits until every task has finished: those that run by themselves, the others dropped by the workers.
+bool drain(clock::time_point deadline) {
+  auto next_log = clock::now() + log_period;
+  for (auto pause = std::chrono::microseconds{20}; !is_quiet();) {
+    placement_lane::instance().drop_pending();
+    worker_pool::instance().notify();
+    const auto now = clock::now();
+    if (now >= deadline) {
+      return false;
+    }
+    if (now >= next_log) {
+      next_log = now + log_period;
+      log_who_runs();
+    }
+    std::this_thread::sleep_for(std::min<clock::duration>(pause, deadline - now));
+    pause = std::min(pause * 2, std::chrono::microseconds{2'000});
+  }
+  return true;
+}
+
+void write_report_file(const std::string& file) {
+  try {
+    write_file(file, report_now());
+  } catch (const std::exception& failed) {
+    log_error(fmt::format("NARKE_REPORT: {}", failed.what()));
+  }
+}
+
+}  // namespace
+
+void start_runtime(const runtime_options& options) {
+  const std::lock_guard lock{engine().life};
+  const runtime_phase phase = current_phase.load(std::memory_order_seq_cst);
+  if (phase == runtime_phase::running || phase == runtime_phase::draining) {
+    throw already_initialized{
+        phase == runtime_phase::running
+            ? "narke::init: the runtime is there already. Call narke::shutdown() first, or ask narke::is_initialized()"
+            : "narke::init: the last runtime still drains. Call narke::shutdown() until it is done"};
+  }
+  start_locked(options);
+}
+
+bool stop_runtime(std::chrono::nanoseconds timeout) {
+  if (this_thread_state.current != nullptr) {
+    throw error{
+        "narke::shutdown: called from inside a task, which it would wait for. Call it from the thread that called init"};
+  }
+  const auto deadline = timeout == std::chrono::nanoseconds::max() ? clock::time_point::max() : deadline_after(timeout);
+  engine_state& state = engine();
+  const std::lock_guard lock{state.life};
+  const runtime_phase phase = current_phase.load(std::memory_order_seq_cst);
+  if (phase == runtime_phase::never || phase == runtime_phase::stopped) {
+    return true;
+  }
+  current_phase.store(runtime_phase::draining, std::memory_order_seq_cst);
+  runtime_stop_source().request_stop();
+  if (!drain(deadline)) {
+    return false;
+  }
+  if (const auto file = current_settings()->report_file) {
+    write_report_file(*file);
+  }
+  // First the phase, then the workers: who submits after the phase drops the task himself.
+  current_phase.store(runtime_phase::stopped, std::memory_order_seq_cst);
+  worker_pool::instance().stop();
+  actor_registry::end_all();
+  set_store_limit_bytes(0);
+  return true;
+}
+
+void ensure_running(const char* call) {
+  switch (current_phase.load(std::memory_order_acquire)) {
+    case runtime_phase::running: return;
+    case runtime_phase::draining:
+      throw task_cancelled_error{fmt::format("narke::{}: the runtime shuts down, and nothing new starts", call)};
+    case runtime_phase::stopped:
+      throw error{fmt::format("narke::{}: the runtime was shut down. Call narke::init() to start another", call)};
+    case runtime_phase::never: break;
+  }
+  {
+    const std::lock_guard lock{engine().life};
+    if (current_phase.load(std::memory_order_seq_cst) == runtime_phase::never) {
+      start_locked({});
+    }
+  }
+  ensure_running(call);
+}
+
+void check_feasible(const resource_request& request, const std::string& who) {
+  if (const auto reason = placement_lane::instance().infeasible_reason(request)) {
+    throw infeasible_request{fmt::format(
+        "{} {}, so it could never run. Ask for less, or give narke::init more (num_cpus, num_gpus, resources)", who,
+        *reason)};
+  }
+}
+
+std::uint32_t start_count() noexcept { return engine().starts.load(std::memory_order_acquire); }
+
+std::shared_ptr<const runtime_settings> current_settings() {
+  const std::lock_guard lock{engine().mutex};
+  return engine().settings;
+}
+
+std::stop_source runtime_stop_source() {
+  const std::lock_guard lock{engine().mutex};
+  return engine().stop;
+}
+
+namespace {
+
+void put_if_any(std::map<std::string, double>& resources, const std::string& name, double amount) {
+  if (amount > 0) {
+    resources[name] = amount;
+  }
+}
+
+}  // namespace
+
+std::map<std::string, double> available_now(const runtime_settings& settings) {
+  const placement_usage usage = placement_lane::instance().usage();
+  int busy = 0;
+  for_each_record([&](const thread_record& record) {
+    busy += record.uses_permit.load(std::memory_order_relaxed) ? 1 : 0;
+  });
+  std::map<std::string, double> resources;
+  put_if_any(resources, "CPU", settings.totals.cpus - busy - usage.cpus_in_use);
+  put_if_any(resources, "GPU", usage.available.gpu_sum().to_double());
+  put_if_any(resources, "memory", static_cast<double>(usage.available.memory_bytes));
+  put_if_any(resources, "object_store_memory", static_cast<double>(store_limit_bytes() - stored_bytes()));
+  for (const auto& [name, amount] : usage.available.custom) {
+    put_if_any(resources, name, amount.to_double());
+  }
+  return resources;
+}
+
+runtime_facts facts_now(const runtime_settings& settings) {
+  const task_totals totals = count_tasks();
+  const trace_stats events = event_stats();
+  engine_state& state = engine();
+  const std::lock_guard lock{state.mutex};
+  runtime_facts facts;
+  facts.num_cpus = settings.totals.cpus;
+  facts.workers = worker_pool::instance().thread_count();
+  facts.tasks_submitted = totals.submitted - state.before.submitted;
+  facts.tasks_finished = totals.finished - state.before.finished;
+  facts.tasks_failed = totals.failed - state.before.failed;
+  facts.tasks_pending = facts.tasks_submitted - std::min(facts.tasks_submitted, facts.tasks_finished);
+  facts.object_store_used_bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(stored_bytes(), 0));
+  facts.object_store_limit_bytes = static_cast<std::uint64_t>(settings.object_store_bytes);
+  facts.trace_events = events.events;
+  facts.trace_events_dropped = events.dropped;
+  facts.uptime = std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - state.started);
+  return facts;
+}
+
+std::string report_now() {
+  const auto settings = current_settings();
+  report_inputs inputs{.described = settings->described,
+                       .cluster_resources = cluster_resources(settings->described, settings->overrides),
+                       .available_resources = available_now(*settings),
+                       .runtime = facts_now(*settings)};
+  return report_json(inputs);
+}
+
+}  // namespace narke::internal

@@ -1,0 +1,30 @@
+// The options of init, completed by the environment and checked: what the runtime is started with.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <narke/options.hpp>
+
+#include "observe/machine_resources.hpp"
+#include "resources/resource_totals.hpp"
+#include "topology/machine.hpp"
+
+namespace narke::internal {
+
+struct runtime_settings {
+  machine described;              ///< with the GPUs that the runtime manages, no others
+  resource_overrides overrides;
+  resource_totals totals;
+  std::int64_t object_store_bytes = 0;
+  std::string logging_level;
+  bool tracing = false;
+  std::optional<std::string> report_file;
+};
+
+/// Throws std::invalid_argument naming the field or the environment variable that is wrong.
+runtime_settings resolve_settings(const runtime_options& options);
+
+}  // namespace narke::internal

@@ -1,0 +1,42 @@
+#include "store/object_store.hpp"
+
+#include <atomic>
+
+#include <fmt/format.h>
+
+#include <narke/errors.hpp>
+#include <narke/put.hpp>
+
+namespace narke::internal {
+
+namespace {
+
+std::atomic<std::int64_t> stored{0};  // written by every thread that stores or lets go
+std::atomic<std::int64_t> limit{0};   // written by init
+
+}  // namespace
+
+void set_store_limit_bytes(std::int64_t bytes) noexcept { limit.store(bytes, std::memory_order_relaxed); }
+std::int64_t store_limit_bytes() noexcept { return limit.load(std::memory_order_relaxed); }
+std::int64_t stored_bytes() noexcept { return stored.load(std::memory_order_relaxed); }
+
+}  // namespace narke::internal
+
+namespace narke::detail {
+
+void count_stored_bytes(std::int64_t bytes) noexcept {
+  internal::stored.fetch_add(bytes, std::memory_order_relaxed);
+}
+
+void check_room(std::size_t bytes) {
+  const std::int64_t limit = internal::store_limit_bytes();
+  const std::int64_t used = internal::stored_bytes();
+  if (limit != 0 && static_cast<std::int64_t>(bytes) > limit - used) {
+    throw object_store_full_error{
+        fmt::format("narke::put: the value takes {} bytes, and {} of {} bytes of the object store are in use. Let refs "
+                    "go that are no longer needed, or give init a larger object_store_memory",
+                    bytes, used, limit)};
+  }
+}
+
+}  // namespace narke::detail

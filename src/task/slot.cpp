@@ -1,0 +1,91 @@
+#include <narke/detail/result_slot.hpp>
+
+#include <narke/detail/task_node.hpp>
+
+#include "task/waiting_room.hpp"
+
+namespace narke::detail {
+
+// Lets slots go without recursion. A value may hold refs whose values hold refs …: a chain of 100,000 must not need
+// 100,000 frames. The outermost call on a thread works a list off; calls inside it only append to the list.
+struct slot_release {
+  static void run(result_slot& slot) noexcept {
+    if (active_) {
+      slot.release_next_ = list_;
+      list_ = &slot;
+      return;
+    }
+    active_ = true;
+    slot.let_go();
+    while (list_ != nullptr) {
+      result_slot* next = list_;
+      list_ = next->release_next_;
+      next->let_go();
+    }
+    active_ = false;
+  }
+
+ private:
+  static constinit thread_local bool active_;
+  static constinit thread_local result_slot* list_;
+};
+
+constinit thread_local bool slot_release::active_ = false;
+constinit thread_local result_slot* slot_release::list_ = nullptr;
+
+void result_slot::last_ref_gone() noexcept { slot_release::run(*this); }
+
+void result_slot::rethrow() const { std::rethrow_exception(error_); }
+
+bool result_slot::add_dependent(dependent& entry) noexcept {
+  std::uintptr_t head = dependents_.load(std::memory_order_acquire);
+  do {
+    if ((head & closed_mark) != 0) {
+      return false;
+    }
+    entry.next = reinterpret_cast<dependent*>(head & ~thread_waits_mark);
+    // Release: whoever closes the list reads the entry. The mark of waiting threads stays.
+  } while (!dependents_.compare_exchange_weak(
+      head, reinterpret_cast<std::uintptr_t>(&entry) | (head & thread_waits_mark), std::memory_order_acq_rel,
+      std::memory_order_acquire));
+  return true;
+}
+
+bool result_slot::mark_thread_waits() noexcept {
+  std::uintptr_t head = dependents_.load(std::memory_order_acquire);
+  while ((head & closed_mark) == 0) {
+    if ((head & thread_waits_mark) != 0 ||
+        dependents_.compare_exchange_weak(head, head | thread_waits_mark, std::memory_order_acq_rel,
+                                          std::memory_order_acquire)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool result_slot::settle() noexcept {
+  if (refs_.fetch_and(~pending_mark, std::memory_order_acq_rel) != pending_mark) {
+    return true;
+  }
+  // Nobody has a reference, so nobody is on the list, and nobody can come.
+  last_ref_gone();
+  return false;
+}
+
+dependent* result_slot::close() noexcept {
+  const std::uintptr_t head = dependents_.exchange(closed_mark, std::memory_order_acq_rel);
+  if ((head & thread_waits_mark) != 0) {
+    internal::waiting_room::wake(*this);
+  }
+  // Newest first on the list; first come is to be first served.
+  dependent* in_order = nullptr;
+  for (auto* entry = reinterpret_cast<dependent*>(head & ~thread_waits_mark); entry != nullptr;) {
+    dependent* next = entry->next;
+    entry->next = in_order;
+    in_order = entry;
+    entry = next;
+  }
+  return in_order;
+}
+
+}  // namespace narke::detail

@@ -1,0 +1,115 @@
+#include "task/task_info.hpp"
+
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+#include <narke/detail/argument.hpp>
+#include <narke/detail/task_info_ref.hpp>
+#include <narke/errors.hpp>
+
+#include "observe/event.hpp"
+
+namespace narke::detail {
+
+namespace {
+
+void check_what_is_there(const task_options& options) {
+  using internal::throw_not_there_yet;
+  internal::check_whole("priority", options.priority, -1e9, 1e9);
+  internal::check_whole("max_retries", options.max_retries, -1, 1e9);
+  if (options.timeout.has_value() && options.timeout.value().count() <= 0) {
+    throw std::invalid_argument{"timeout: it has to be longer than 0"};
+  }
+  if (options.priority != 0) {
+    throw_not_there_yet("priority", fmt::format("{}", double{options.priority}), "leave it at 0");
+  }
+  if (options.max_retries != 0 || options.retry_exceptions) {
+    throw_not_there_yet(options.max_retries != 0 ? "max_retries" : "retry_exceptions",
+                        options.max_retries != 0 ? fmt::format("{}", double{options.max_retries}) : "true",
+                        "catch the exception in the task, or submit the task again");
+  }
+  if (options.timeout.has_value()) {
+    throw_not_there_yet("timeout", fmt::format("{} ns", options.timeout.value().count()),
+                        "give get a timeout, and look at narke::stop_requested() in the task");
+  }
+  if (options.scheduling != scheduling::automatic()) {
+    throw_not_there_yet("scheduling", "other than automatic()", "leave it at scheduling::automatic()");
+  }
+  if (options.isolation != isolation::thread) {
+    throw_not_there_yet("isolation", "isolation::process", "leave it at isolation::thread");
+  }
+}
+
+}  // namespace
+
+task_info::task_info(const task_options& options)
+    : name_{options.name},
+      request_{internal::request_from(options, 1)},
+      lane_{request_.is_one_cpu_only() ? task_lane::fast : task_lane::placement} {
+  check_what_is_there(options);
+}
+
+const char* task_info::trace_name() const noexcept {
+  const char* known = trace_name_.load(std::memory_order_acquire);
+  if (known == nullptr) {
+    known = internal::intern_name(name_);
+    trace_name_.store(known, std::memory_order_release);
+  }
+  return known;
+}
+
+task_info_ref::task_info_ref(const task_options& options) : info_{new task_info{options}} {}
+
+void add_ref(const task_info& info) noexcept { info.refs_.fetch_add(1, std::memory_order_relaxed); }
+void release_ref(const task_info& info) noexcept {
+  if (info.refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    delete &info;
+  }
+}
+
+void throw_empty_ref(const char* call) {
+  throw std::invalid_argument{
+      fmt::format("narke::{}: the object_ref is empty. It was default-constructed or moved from; give it a value by "
+                  "remote or put",
+                  call)};
+}
+
+void throw_not_last_ref(const char* what) {
+  throw std::invalid_argument{
+      fmt::format("narke: {}: a move-only value can be taken only through its last object_ref, and there are others. "
+                  "Let the other refs go first, or read the value by get(ref) or a const T& parameter",
+                  what)};
+}
+
+}  // namespace narke::detail
+
+namespace narke::internal {
+
+std::string plain_name(const detail::task_node& node) {
+  if (node.info != nullptr && !node.info->name().empty()) {
+    return node.info->name();
+  }
+  std::string_view file{node.location.file_name()};
+  file.remove_prefix(file.rfind('/') + 1);
+  return file.empty() ? fmt::format("task {}", node.id) : fmt::format("{}:{}", file, node.location.line());
+}
+
+std::string display_name(const detail::task_node& node) {
+  return fmt::format("task '{}'", plain_name(node));
+}
+
+void throw_not_there_yet(std::string_view field, std::string_view value, std::string_view instead) {
+  throw error{fmt::format("{} = {}: this version of narke does not have that yet; {}", field, value, instead)};
+}
+
+void check_whole(std::string_view field, double value, double least, double most) {
+  if (!(value >= least && value <= most) || value != std::floor(value)) {
+    throw std::invalid_argument{
+        fmt::format("{}: {} is not a whole number from {} to {}", field, value, least, most)};
+  }
+}
+
+}  // namespace narke::internal

@@ -1,0 +1,79 @@
+#include "task/waiting_room.hpp"
+
+#include <array>
+#include <cstdint>
+#include <mutex>
+
+namespace narke::internal {
+
+namespace {
+
+constexpr std::size_t bucket_count = 256;
+
+struct alignas(64) bucket {
+  std::mutex mutex;
+  wait_entry* first = nullptr;  // guarded by mutex
+
+  void link_locked(wait_entry& entry) noexcept {
+    entry.previous = nullptr;
+    entry.next = first;
+    if (first != nullptr) {
+      first->previous = &entry;
+    }
+    first = &entry;
+  }
+  void unlink_locked(wait_entry& entry) noexcept {
+    (entry.previous != nullptr ? entry.previous->next : first) = entry.next;
+    if (entry.next != nullptr) {
+      entry.next->previous = entry.previous;
+    }
+    entry.slot = nullptr;
+  }
+};
+
+bucket& bucket_of(const detail::result_slot& slot) noexcept {
+  // Never destroyed: threads of the user may still wait when static objects go.
+  static auto* buckets = new std::array<bucket, bucket_count>;
+  const auto address = reinterpret_cast<std::uintptr_t>(&slot);
+  return (*buckets)[((address >> 6) ^ (address >> 14)) % bucket_count];
+}
+
+}  // namespace
+
+bool waiting_room::enter(wait_entry& entry, detail::result_slot& slot, wait_group& group) {
+  entry.slot = &slot;
+  entry.group = &group;
+  {
+    bucket& its = bucket_of(slot);
+    const std::lock_guard lock{its.mutex};
+    its.link_locked(entry);
+  }
+  if (slot.mark_thread_waits()) {
+    return true;
+  }
+  leave(entry, slot);
+  return false;
+}
+
+void waiting_room::leave(wait_entry& entry, const detail::result_slot& slot) noexcept {
+  bucket& its = bucket_of(slot);
+  const std::lock_guard lock{its.mutex};
+  if (entry.slot != nullptr) {
+    its.unlink_locked(entry);
+  }
+}
+
+void waiting_room::wake(const detail::result_slot& slot) noexcept {
+  bucket& its = bucket_of(slot);
+  const std::lock_guard lock{its.mutex};
+  for (wait_entry* entry = its.first; entry != nullptr;) {
+    wait_entry* next = entry->next;
+    if (entry->slot == &slot) {
+      its.unlink_locked(*entry);
+      entry->group->on_ready(*entry);
+    }
+    entry = next;
+  }
+}
+
+}  // namespace narke::internal

@@ -1,0 +1,308 @@
+#include "worker/execute.hpp"
+
+#include <cstring>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <narke/errors.hpp>
+
+#include "observe/event.hpp"
+#include "task/task_info.hpp"
+#include "worker/lifecycle.hpp"
+#include "worker/placed_task.hpp"
+#include "worker/placement_lane.hpp"
+#include "worker/worker_pool.hpp"
+
+namespace narke::internal {
+
+constinit actor_hooks the_actor_hooks;
+constinit std::atomic<runtime_phase> current_phase{runtime_phase::never};
+
+using detail::runnable;
+using detail::task_lane;
+using detail::task_node;
+using detail::task_state;
+
+std::exception_ptr dropped_by_shutdown() {
+  return std::make_exception_ptr(task_cancelled_error{
+      "the task was dropped: narke::shutdown() was called before it started. Get results before the shutdown"});
+}
+
+namespace {
+
+// What a task is called in the trace: its name, else the file of its `remote`. Literals and interned names live for ever.
+const char* trace_name(const task_node& node) noexcept {
+  if (node.info != nullptr && !node.info->name().empty()) {
+    return node.info->trace_name();
+  }
+  const char* path = node.location.file_name();
+  const char* slash = std::strrchr(path, '/');
+  return *path == '\0' ? nullptr : (slash != nullptr ? slash + 1 : path);
+}
+
+bool has_failed(task_node& node) noexcept { return !node.body_has_outcome() || node.slot(0)->failed(); }
+
+void record_flows(const task_node& node, std::uint64_t ticks) {
+  struct consumer {
+    std::uint64_t id;
+    std::uint64_t ticks;
+  } to{node.id, ticks};
+  node.visit_arguments(
+      [](void* context, const detail::result_slot& slot) {
+        const auto& at = *static_cast<const consumer*>(context);
+        if (slot.producer() != nullptr) {
+          record_event({.begin_ticks = at.ticks,
+                        .end_ticks = at.ticks,
+                        .name = nullptr,
+                        .id = at.id,
+                        .parent_or_from = slot.producer()->id,
+                        .line = 0,
+                        .kind = event_kind::flow,
+                        .failed = false});
+        }
+        return true;
+      },
+      &to);
+}
+
+// Sends a task whose arguments are ready to its lane, which takes over the caller's reference.
+void send_to_lane(task_node& node, runnable** next) noexcept {
+  switch (node.lane) {
+    case task_lane::fast:
+      if (next != nullptr && *next == nullptr) {
+        *next = &node;
+      } else {
+        worker_pool::instance().push(node);
+      }
+      break;
+    case task_lane::placement: submit_placed(node); break;
+    case task_lane::actor_call: the_actor_hooks.call_is_ready(node); break;
+  }
+}
+
+void one_argument_ready(task_node& node, runnable** next) noexcept {
+  if (!node.one_ready()) {
+    return;
+  }
+  if (node.make_ready()) {
+    send_to_lane(node, next);
+  } else {
+    node.release_ref();  // it was cancelled while it waited
+  }
+}
+
+// A claimed task on the CPU of this thread.
+void execute(task_node& node, cpu_hold hold, runnable** next) noexcept {
+  {
+    const cpu_scope cpu{hold, this_thread_state.placement};
+    run_body(node, nullptr, node.id);
+  }
+  publish(node, next);
+}
+
+}  // namespace
+
+runnable* run_on_permit(runnable& item) noexcept {
+  if (item.is_turn) {
+    static_cast<turn&>(item).take_turn();
+    return nullptr;
+  }
+  auto& node = static_cast<task_node&>(item);
+  runnable* next = nullptr;
+  if (node.claim(task_state::ready)) {
+    execute(node, cpu_hold::permit, &next);
+  }
+  node.release_ref();
+  return next;
+}
+
+void run_without_permit(runnable& item) noexcept {
+  if (item.is_turn) {
+    static_cast<turn&>(item).take_turn();
+  } else {
+    execute_placed(static_cast<task_node&>(item));
+  }
+}
+
+void run_body(task_node& node, const std::vector<int>* gpu_ids, std::uint64_t submitter_id) noexcept {
+  thread_state& self = this_thread_state;
+  if (is_draining()) [[unlikely]] {
+    node.fail(dropped_by_shutdown());
+  } else {
+    execution running{&node, self.current, submitter_id, gpu_ids};
+    self.current = &running;
+    node.set_state(task_state::running);
+    const std::uint64_t begin = event_begin_ticks();
+    if (node.has_ref_arguments && begin != 0) {
+      record_flows(node, begin);
+    }
+    node.invoke();
+    record_event({.begin_ticks = begin,
+                  .end_ticks = begin != 0 ? ticks_now() : 0,
+                  .name = begin != 0 ? trace_name(node) : nullptr,
+                  .id = node.id,
+                  .parent_or_from = node.parent_id,
+                  .line = static_cast<std::uint32_t>(node.location.line()),
+                  .kind = node.lane == task_lane::actor_call ? event_kind::actor_call : event_kind::task,
+                  .failed = has_failed(node)});
+    self.current = running.outer;
+  }
+  if (has_failed(node)) {
+    count_one(this_record().failed);
+  }
+}
+
+namespace {
+
+void resume(detail::dependent* entry, runnable** next) noexcept {
+  while (entry != nullptr) {
+    // The entry lies in the task that waits, which may be gone once it is told.
+    detail::dependent* following = entry->next;
+    one_argument_ready(*entry->waiting, next);
+    entry = following;
+  }
+}
+
+}  // namespace
+
+void publish(task_node& node, runnable** next) noexcept {
+  const bool is_body = node.body_has_outcome();
+  node.set_state(task_state::finished);
+  const std::size_t count = node.slot_count();
+  for (std::size_t i = 0; i != count; ++i) {
+    detail::result_slot& slot = *node.slot(i);
+    if (slot.settle() && is_body) {
+      resume(slot.close(), next);
+    }
+  }
+  count_one(this_record().finished);
+}
+
+void publish_early(task_node& node, const std::exception_ptr& error) noexcept {
+  if (!node.take_outcome_early()) {
+    return;
+  }
+  const std::size_t count = node.slot_count();
+  for (std::size_t i = 0; i != count; ++i) {
+    node.slot(i)->set_error(error);
+    resume(node.slot(i)->close(), nullptr);
+  }
+}
+
+void finish_with_error(task_node& node, const std::exception_ptr& error) noexcept {
+  node.fail(error);
+  count_one(this_record().failed);
+  publish(node);
+}
+
+cpu_scope::cpu_scope(cpu_hold hold, placement_record* placement) noexcept
+    : outer_hold_{this_thread_state.hold},
+      outer_placement_{this_thread_state.placement},
+      outer_uses_permit_{this_record().uses_permit.load(std::memory_order_relaxed)} {
+  this_thread_state.hold = hold;
+  this_thread_state.placement = placement;
+  this_record().uses_permit.store(hold == cpu_hold::permit, std::memory_order_relaxed);
+}
+
+cpu_scope::~cpu_scope() {
+  this_thread_state.hold = outer_hold_;
+  this_thread_state.placement = outer_placement_;
+  this_record().uses_permit.store(outer_uses_permit_, std::memory_order_relaxed);
+}
+
+void submit_node(task_node& node, task_lane lane) noexcept {
+  const thread_state& self = this_thread_state;
+  node.lane = lane;
+  node.id = next_id();
+  node.parent_id = self.current != nullptr ? self.current->node->id : 0;
+  node.submitted_ticks = ticks_now();
+  count_one(this_record().submitted);
+  if (!node.has_ref_arguments) {
+    node.set_state(task_state::ready);
+    send_to_lane(node, nullptr);
+  } else {
+    node.set_state(task_state::waiting);
+    node.register_dependencies();
+    one_argument_ready(node, nullptr);
+  }
+  // A submitter that shutdown overtook: nobody is left to take the task.
+  if (current_phase.load(std::memory_order_seq_cst) == runtime_phase::stopped) [[unlikely]] {
+    worker_pool::instance().drop_injected();
+    placement_lane::instance().drop_pending();
+  }
+}
+
+bool try_run_in_place(const detail::result_slot& slot) noexcept {
+  task_node* node = slot.producer();
+  if (node == nullptr || node->state() != task_state::ready) {
+    return false;
+  }
+  if (node->lane == task_lane::actor_call) {
+    return the_actor_hooks.try_call_in_place(*node);
+  }
+  const borrowed_cpu cpu;
+  if (node->lane != task_lane::fast || !cpu || !node->claim(task_state::ready)) {
+    return false;
+  }
+  execute(*node, cpu.hold(), nullptr);
+  return true;
+}
+
+borrowed_cpu::borrowed_cpu() noexcept {
+  const thread_state& self = this_thread_state;
+  if (!has_stack_for_nested_task()) {
+    return;
+  }
+  if (self.hold == cpu_hold::permit ||
+      (self.hold == cpu_hold::placement && self.placement->request->cpus >= quantity::one())) {
+    hold_ = self.hold;
+  } else if (worker_pool::instance().idle().try_take_permit()) {
+    hold_ = cpu_hold::permit;
+    took_permit_ = true;
+  }
+}
+
+borrowed_cpu::~borrowed_cpu() {
+  if (took_permit_) {
+    worker_pool::instance().return_permits(1);
+  }
+}
+
+blocked_section::blocked_section() : begin_ticks_{event_begin_ticks()} {
+  thread_state& self = this_thread_state;
+  if (self.self != nullptr) {
+    worker_pool::instance().begin_block();
+    counted_ = true;
+  }
+  if (self.hold == cpu_hold::permit) {
+    this_record().uses_permit.store(false, std::memory_order_relaxed);
+    worker_pool::instance().return_permits(1);
+  } else if (self.hold == cpu_hold::placement) {
+    placement_lane::instance().blocked(*self.placement);
+  }
+}
+
+blocked_section::~blocked_section() {
+  thread_state& self = this_thread_state;
+  if (self.hold == cpu_hold::permit) {
+    // At once, even below zero: to wait for a permit here could deadlock with a mutex of the user.
+    worker_pool::instance().idle().give_permits(-1);
+    this_record().uses_permit.store(true, std::memory_order_relaxed);
+  } else if (self.hold == cpu_hold::placement) {
+    placement_lane::instance().unblocked(*self.placement);
+  }
+  if (counted_) {
+    worker_pool::instance().end_block();
+  }
+  record_event({.begin_ticks = begin_ticks_,
+                .end_ticks = begin_ticks_ != 0 ? ticks_now() : 0,
+                .name = nullptr,
+                .id = self.current != nullptr ? self.current->node->id : 0,
+                .parent_or_from = 0,
+                .line = 0,
+                .kind = event_kind::wait,
+                .failed = false});
+}
+
+}  // namespace narke::internal

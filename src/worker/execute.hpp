@@ -1,0 +1,87 @@
+// Running, dropping and submitting tasks: the steps in a task's life that are the same in every lane.
+#pragma once
+
+#include <exception>
+
+#include <narke/detail/task_node.hpp>
+
+#include "worker/thread_state.hpp"
+
+namespace narke::internal {
+
+/// Runs an item of the queues on a permit of this worker: a task or an actor's turn. Takes over the queue's reference.
+/// Returns a task that became ready by it and is best run next, here.
+[[nodiscard]] detail::runnable* run_on_permit(detail::runnable& item) noexcept;
+/// The same for an item that was handed over, on the CPUs that the placement lane gave to it.
+void run_without_permit(detail::runnable& item) noexcept;
+
+/// Runs a claimed task on this thread and fills its slots, but publishes nothing. While the runtime shuts down the body
+/// is not run. `gpu_ids`: null for none. `submitter_id`: of the actor calls that the body makes.
+void run_body(detail::task_node& node, const std::vector<int>* gpu_ids, std::uint64_t submitter_id) noexcept;
+/// Lets everybody see the results: closes the slots and sends the tasks that waited to their lanes. The first of them
+/// that any worker may run is put into `*next` instead, when that is given and empty.
+void publish(detail::task_node& node, detail::runnable** next = nullptr) noexcept;
+/// Fills the slots of a claimed task with `error` and publishes them. The body never runs.
+void finish_with_error(detail::task_node& node, const std::exception_ptr& error) noexcept;
+
+/// Publishes `error` for a task whose body still runs, unless the body was first. Requires: may_end_early, a reference.
+void publish_early(detail::task_node& node, const std::exception_ptr& error) noexcept;
+
+/// Marks this thread as running on a CPU, as reports and blocked_section see it. It ends before results are published.
+class cpu_scope {
+ public:
+  cpu_scope(cpu_hold hold, placement_record* placement) noexcept;
+  cpu_scope(const cpu_scope&) = delete;
+  cpu_scope& operator=(const cpu_scope&) = delete;
+  ~cpu_scope();
+
+ private:
+  const cpu_hold outer_hold_;
+  placement_record* const outer_placement_;
+  const bool outer_uses_permit_;
+};
+
+/// A task, from the moment that `remote` made it. Takes over one reference.
+void submit_node(detail::task_node& node, detail::task_lane lane) noexcept;
+
+/// Runs the task that fills `slot` on this thread, if nobody has started it and a CPU is to be had. Whether it did.
+bool try_run_in_place(const detail::result_slot& slot) noexcept;
+
+/// A CPU for a task run in place: the one that this thread has, or a free permit; none when the stack is nearly full.
+class borrowed_cpu {
+ public:
+  borrowed_cpu() noexcept;
+  borrowed_cpu(const borrowed_cpu&) = delete;
+  borrowed_cpu& operator=(const borrowed_cpu&) = delete;
+  ~borrowed_cpu();
+  explicit operator bool() const noexcept { return hold_ != cpu_hold::none; }
+  [[nodiscard]] cpu_hold hold() const noexcept { return hold_; }
+
+ private:
+  cpu_hold hold_ = cpu_hold::none;
+  bool took_permit_ = false;
+};
+
+/// What the actor layer does, as this layer cannot call it: set once, when the library is loaded.
+struct actor_hooks {
+  void (*call_is_ready)(detail::task_node& call) noexcept = nullptr;
+  bool (*try_call_in_place)(detail::task_node& call) noexcept = nullptr;
+  void (*forget_held)(detail::task_node& call) noexcept = nullptr;
+};
+extern constinit actor_hooks the_actor_hooks;
+
+/// Gives the CPUs of this thread back for as long as it exists: around every wait. Throws narke::error when no thread
+/// would be left to run anything.
+class blocked_section {
+ public:
+  blocked_section();
+  blocked_section(const blocked_section&) = delete;
+  blocked_section& operator=(const blocked_section&) = delete;
+  ~blocked_section();
+
+ private:
+  const std::uint64_t begin_ticks_;
+  bool counted_ = false;
+};
+
+}  // namespace narke::internal

@@ -1,0 +1,82 @@
+#include "worker/placed_task.hpp"
+
+#include <memory>
+
+#include "task/task_info.hpp"
+#include "worker/execute.hpp"
+#include "worker/lifecycle.hpp"
+#include "worker/placement_lane.hpp"
+#include "worker/worker_pool.hpp"
+
+namespace narke::internal {
+
+using detail::task_node;
+using detail::task_state;
+
+namespace {
+
+task_node& node_of(const placement_record& record) noexcept { return *static_cast<task_node*>(record.owner); }
+
+std::unique_ptr<placement_record> take_record(task_node& node) noexcept {
+  return std::unique_ptr<placement_record>{static_cast<placement_record*>(std::exchange(node.lane_data, nullptr))};
+}
+
+void on_granted(placement_record& record) noexcept { worker_pool::instance().hand_over(node_of(record)); }
+
+void on_dropped(placement_record& record) noexcept {
+  task_node& node = node_of(record);
+  if (node.claim(task_state::ready)) {
+    take_record(node);
+    finish_with_error(node, dropped_by_shutdown());
+  }
+  node.release_ref();
+}
+
+}  // namespace
+
+void submit_placed(task_node& node) noexcept {
+  if (node.has_ref_arguments) {
+    if (const std::exception_ptr failed = node.first_failed_argument()) {
+      if (node.claim(task_state::ready)) {
+        finish_with_error(node, failed);
+      }
+      node.release_ref();
+      return;
+    }
+  }
+  auto* record = new placement_record{.request = &node.info->request(),
+                                      .submitted_ticks = node.submitted_ticks,
+                                      .for_life = false,
+                                      .granted = on_granted,
+                                      .dropped = on_dropped,
+                                      .owner = &node,
+                                      .gpu_ids = {}};
+  node.lane_data = record;
+  placement_lane::instance().submit(*record);
+}
+
+void execute_placed(task_node& node) noexcept {
+  // Whoever cancels claims first and leaves a granted record to this.
+  const bool is_ours = node.claim(task_state::ready);
+  const auto record = take_record(node);
+  if (is_ours) {
+    const cpu_scope cpu{cpu_hold::placement, record.get()};
+    run_body(node, &record->gpu_ids, node.id);
+  }
+  placement_lane::instance().finished(*record);
+  if (is_ours) {
+    publish(node);
+  }
+  node.release_ref();
+}
+
+bool withdraw_placed(task_node& node) noexcept {
+  auto& record = *static_cast<placement_record*>(node.lane_data);
+  if (!placement_lane::instance().cancel(record)) {
+    return false;
+  }
+  take_record(node);
+  return true;
+}
+
+}  // namespace narke::internal

@@ -1,0 +1,147 @@
+#include "worker/placement_lane.hpp"
+
+#include <utility>
+
+#include "base/log.hpp"
+#include "worker/lifecycle.hpp"
+#include "worker/worker_pool.hpp"
+
+namespace narke::internal {
+
+namespace {
+
+ticket_id id_of(const placement_record& record) noexcept { return reinterpret_cast<std::uintptr_t>(&record); }
+
+}  // namespace
+
+placement_lane& placement_lane::instance() {
+  static auto* lane = new placement_lane;
+  return *lane;
+}
+
+void placement_lane::configure(const resource_totals& totals) {
+  const std::lock_guard lock{mutex_};
+  core_ = std::make_unique<placement_core>(totals);
+  head_ticks_.store(no_ticks, std::memory_order_seq_cst);
+}
+
+std::optional<std::string> placement_lane::infeasible_reason(const resource_request& request) {
+  const std::lock_guard lock{mutex_};
+  return core_ != nullptr ? core_->infeasible_reason(request) : std::nullopt;
+}
+
+// One event, the decisions that follow from it, and what they ask for, carried out after the lock.
+template <class Event>
+void placement_lane::handle(Event&& event) noexcept {
+  decisions made;
+  {
+    const std::lock_guard lock{mutex_};
+    std::forward<Event>(event)();
+    decide_locked(made);
+  }
+  carry_out(made);
+}
+
+// Steps until the core wants no more permits than there are. The wish is written down before the last look at the free
+// permits: a worker puts its permit back before it looks at the wish (see idle_state.hpp), so one of the two sees the
+// other.
+void placement_lane::decide_locked(decisions& made) {
+  for (;;) {
+    step_locked(made);
+    int wanted = core_->permits_wanted();
+    head_ticks_.store(wanted > 0 ? core_->head_ticks() : no_ticks, std::memory_order_seq_cst);
+    const int taken = wanted > 0 ? worker_pool::instance().idle().try_take_permits(wanted) : 0;
+    if (taken == 0) {
+      return;
+    }
+    core_->on_permits_granted(taken);
+  }
+}
+
+void placement_lane::step_locked(decisions& made) {
+  step_result result = core_->step(worker_pool::instance().head_ticks());
+  made.permits_to_return += result.permits_to_return;
+  for (assignment& each : result.assignments) {
+    placement_record* record = records_.at(each.id);
+    record->gpu_ids = each.granted.gpu_ids();
+    made.granted.push_back(record);
+  }
+}
+
+void placement_lane::carry_out(const decisions& made) noexcept {
+  for (placement_record* record : made.granted) {
+    record->granted(*record);
+  }
+  if (made.permits_to_return > 0) {
+    worker_pool::instance().return_permits(made.permits_to_return);
+  }
+}
+
+void placement_lane::submit(placement_record& record) noexcept {
+  handle([&] {
+    records_.emplace(id_of(record), &record);
+    core_->on_submitted({id_of(record), *record.request, record.submitted_ticks, record.for_life});
+  });
+}
+
+bool placement_lane::cancel(placement_record& record) noexcept {
+  bool was_waiting = false;
+  handle([&] {
+    was_waiting = core_->on_cancelled(id_of(record));
+    if (was_waiting) {
+      records_.erase(id_of(record));
+    }
+  });
+  return was_waiting;
+}
+
+void placement_lane::finished(placement_record& record) noexcept {
+  handle([&] {
+    core_->on_finished(id_of(record));
+    records_.erase(id_of(record));
+  });
+}
+
+void placement_lane::blocked(placement_record& record) noexcept {
+  handle([&] { core_->on_blocked(id_of(record)); });
+}
+
+void placement_lane::unblocked(placement_record& record) noexcept {
+  handle([&] { core_->on_unblocked(id_of(record)); });
+}
+
+void placement_lane::offer_permit() noexcept {
+  handle([&] { core_->on_permits_granted(1); });
+}
+
+void placement_lane::poll() noexcept {
+  handle([] {});
+}
+
+void placement_lane::drop_pending() noexcept {
+  std::vector<placement_record*> dropped;
+  handle([&] {
+    if (core_ == nullptr) {
+      return;
+    }
+    for (const ticket_id id : core_->pending_ids()) {
+      core_->on_cancelled(id);
+      const auto found = records_.find(id);
+      dropped.push_back(found->second);
+      records_.erase(found);
+    }
+  });
+  for (placement_record* record : dropped) {
+    record->dropped(*record);
+  }
+}
+
+placement_usage placement_lane::usage() {
+  const std::lock_guard lock{mutex_};
+  if (core_ == nullptr) {
+    return {};
+  }
+  return {core_->available(), core_->cpus_in_use().to_double(), core_->pending_count(), core_->running_count()};
+}
+
+}  // namespace narke::internal

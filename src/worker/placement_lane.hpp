@@ -1,0 +1,91 @@
+// The placement core, made usable by threads: one mutex around it, and what it decides carried out. One lane a process.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <narke/detail/task_node.hpp>
+
+#include "resources/resource_request.hpp"
+#include "scheduler/placement_core.hpp"
+
+namespace narke::internal {
+
+/// One request to the lane. Owned by the task or the actor that it is for; it stays where it is until it has finished.
+struct placement_record {
+  const resource_request* request = nullptr;
+  std::uint64_t submitted_ticks = 0;
+  bool for_life = false;
+  /// Called, outside every lock, when the request was granted. Runs on the thread that made room.
+  void (*granted)(placement_record& record) noexcept = nullptr;
+  /// Called, outside every lock, when shutdown drops a request that waits.
+  void (*dropped)(placement_record& record) noexcept = nullptr;
+  void* owner = nullptr;
+  std::vector<int> gpu_ids;  ///< once granted
+};
+
+/// What is in use beside the fast lane.
+struct placement_usage {
+  resource_amounts available;
+  double cpus_in_use = 0;
+  std::size_t pending = 0;
+  std::size_t running = 0;
+};
+
+class placement_lane {
+ public:
+  static placement_lane& instance();
+
+  /// Requires: nothing pending or running.
+  void configure(const resource_totals& totals);
+  /// Why this machine can never do that; nullopt when it can. Before the first configure: nullopt.
+  [[nodiscard]] std::optional<std::string> infeasible_reason(const resource_request& request);
+
+  void submit(placement_record& record) noexcept;
+  /// True: it was waiting and is out.
+  bool cancel(placement_record& record) noexcept;
+  void finished(placement_record& record) noexcept;
+  void blocked(placement_record& record) noexcept;
+  void unblocked(placement_record& record) noexcept;
+  /// A worker hands its permit over.
+  void offer_permit() noexcept;
+  /// Takes permits that are free, if it wants some. After permits were put back.
+  void poll() noexcept;
+  /// Everything that waits is dropped.
+  void drop_pending() noexcept;
+
+  /// When the request that wants CPUs was submitted; no_ticks when none does. One relaxed load: for between two tasks.
+  [[nodiscard]] std::uint64_t head_ticks() const noexcept { return head_ticks_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool wants_permits() const noexcept {
+    return head_ticks_.load(std::memory_order_seq_cst) != no_ticks;
+  }
+  [[nodiscard]] placement_usage usage();
+
+ private:
+  struct decisions {
+    std::vector<placement_record*> granted;
+    int permits_to_return = 0;
+  };
+
+  template <class Event>
+  void handle(Event&& event) noexcept;
+  void decide_locked(decisions& made);
+  void step_locked(decisions& made);
+  void carry_out(const decisions& made) noexcept;
+
+  // Written under the mutex; read by workers. Below what it was when the fast lane's tasks were submitted, a worker hands
+  // its permit over.
+  std::atomic<std::uint64_t> head_ticks_{no_ticks};
+
+  std::mutex mutex_;
+  std::unique_ptr<placement_core> core_;             // guarded by mutex_
+  std::map<ticket_id, placement_record*> records_;   // guarded by mutex_: pending and running
+};
+
+}  // namespace narke::internal

@@ -1,0 +1,110 @@
+#include "worker/thread_state.hpp"
+
+#include <pthread.h>
+
+namespace narke::internal {
+
+constinit thread_local thread_state this_thread_state;
+
+namespace {
+
+std::atomic<thread_record*> all_records{nullptr};
+std::atomic<std::uint64_t> last_id_block{0};
+constexpr std::uint64_t ids_per_block = 1'024;
+constexpr std::size_t stack_reserve_bytes = std::size_t{256} * 1'024;
+
+// Gives the record back when the thread ends.
+struct record_owner {
+  thread_record* record = nullptr;
+  ~record_owner() {
+    if (record != nullptr) {
+      this_thread_state.record = nullptr;
+      record->owned.store(false, std::memory_order_release);
+    }
+  }
+};
+thread_local record_owner owner;
+
+thread_record* take_record() {
+  for (thread_record* record = all_records.load(std::memory_order_acquire); record != nullptr; record = record->next) {
+    bool owned = false;
+    if (record->owned.compare_exchange_strong(owned, true, std::memory_order_acquire, std::memory_order_relaxed)) {
+      return record;
+    }
+  }
+  auto* record = new thread_record;
+  record->owned.store(true, std::memory_order_relaxed);
+  record->next = all_records.load(std::memory_order_acquire);
+  while (!all_records.compare_exchange_weak(record->next, record, std::memory_order_acq_rel, std::memory_order_acquire)) {
+  }
+  return record;
+}
+
+const std::byte* find_stack_end() noexcept {
+  pthread_attr_t attributes;
+  void* lowest = nullptr;
+  std::size_t bytes = 0;
+  if (pthread_getattr_np(pthread_self(), &attributes) != 0) {
+    return nullptr;
+  }
+  pthread_attr_getstack(&attributes, &lowest, &bytes);
+  pthread_attr_destroy(&attributes);
+  return static_cast<const std::byte*>(lowest);
+}
+
+}  // namespace
+
+const thread_record* first_record() noexcept { return all_records.load(std::memory_order_acquire); }
+
+thread_record& this_record() {
+  thread_state& self = this_thread_state;
+  if (self.record == nullptr) [[unlikely]] {
+    self.record = take_record();
+    owner.record = self.record;
+  }
+  return *self.record;
+}
+
+task_totals count_tasks() noexcept {
+  task_totals totals;
+  // Finished first: a task that is finished was submitted before, so its submission is seen below.
+  for_each_record([&](const thread_record& record) {
+    totals.failed += record.failed.load(std::memory_order_acquire);
+    totals.finished += record.finished.load(std::memory_order_acquire);
+  });
+  for_each_record([&](const thread_record& record) {
+    totals.submitted += record.submitted.load(std::memory_order_acquire);
+  });
+  return totals;
+}
+
+std::uint64_t next_id() {
+  thread_state& self = this_thread_state;
+  if (self.next_id == self.last_id) {
+    self.next_id = last_id_block.fetch_add(1, std::memory_order_relaxed) * ids_per_block;
+    self.last_id = self.next_id + ids_per_block;
+  }
+  return ++self.next_id;
+}
+
+std::uint64_t this_submitter_id() {
+  thread_state& self = this_thread_state;
+  if (self.current != nullptr) {
+    return self.current->submitter_id;
+  }
+  if (self.outside_id == 0) {
+    self.outside_id = next_id();
+  }
+  return self.outside_id;
+}
+
+bool has_stack_for_nested_task() noexcept {
+  thread_state& self = this_thread_state;
+  if (self.stack_end == nullptr) {
+    self.stack_end = find_stack_end();
+  }
+  const std::byte here{};
+  return self.stack_end != nullptr && &here - self.stack_end >= static_cast<std::ptrdiff_t>(stack_reserve_bytes);
+}
+
+}  // namespace narke::internal

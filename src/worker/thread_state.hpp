@@ -1,0 +1,90 @@
+// What the runtime knows of each thread that ever used it, the user's threads included.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include <narke/detail/task_node.hpp>
+
+namespace narke::internal {
+
+struct placement_record;
+struct worker;
+
+/// Counts of one thread. Written by that thread alone, read by reports and by shutdown. Records stay for ever and are
+/// used again by later threads, so that sums never lose anything.
+struct alignas(64) thread_record {
+  std::atomic<std::uint64_t> submitted{0};
+  std::atomic<std::uint64_t> finished{0};  ///< failed and dropped ones included
+  std::atomic<std::uint64_t> failed{0};
+  std::atomic<bool> uses_permit{false};    ///< a fast-lane task or actor call runs on it now
+  std::atomic<bool> owned{false};
+  thread_record* next = nullptr;           ///< constant after it was published
+};
+
+/// A task or call that runs on this thread; on the thread's stack. Tasks run in place stand inside the one that waits.
+struct execution {
+  detail::task_node* node = nullptr;
+  execution* outer = nullptr;
+  std::uint64_t submitter_id = 0;             ///< orders its actor calls
+  const std::vector<int>* gpu_ids = nullptr;  ///< null: none
+};
+
+/// Which CPUs a thread runs on.
+enum class cpu_hold : std::uint8_t {
+  none,       ///< a thread outside, or work that asked for no CPU
+  permit,     ///< one permit
+  placement,  ///< those of a placement record
+};
+
+struct thread_state {
+  execution* current = nullptr;
+  worker* self = nullptr;  ///< null on the user's threads
+  cpu_hold hold = cpu_hold::none;
+  placement_record* placement = nullptr;
+  thread_record* record = nullptr;
+  std::uint64_t next_id = 0;
+  std::uint64_t last_id = 0;
+  std::uint64_t outside_id = 0;        ///< submitter id of a user's thread
+  const std::byte* stack_end = nullptr;  ///< lowest address of the stack; null: not looked up
+};
+
+extern constinit thread_local thread_state this_thread_state __attribute__((tls_model("initial-exec")));
+
+/// This thread's record, made at the first use.
+thread_record& this_record();
+/// Calls visit(const thread_record&) for each.
+template <class Visit>
+void for_each_record(Visit&& visit);
+const thread_record* first_record() noexcept;
+
+template <class Visit>
+void for_each_record(Visit&& visit) {
+  for (const thread_record* record = first_record(); record != nullptr; record = record->next) {
+    visit(*record);
+  }
+}
+
+/// Adds one to a counter that this thread alone writes.
+inline void count_one(std::atomic<std::uint64_t>& counter) noexcept {
+  counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+}
+
+/// Sums over all threads since the process began. `finished` never counts a task that `submitted` does not.
+struct task_totals {
+  std::uint64_t submitted = 0;
+  std::uint64_t finished = 0;
+  std::uint64_t failed = 0;
+};
+task_totals count_tasks() noexcept;
+
+/// A number that no other task or thread of this process has.
+std::uint64_t next_id();
+/// Who submits: the running task, else this thread.
+std::uint64_t this_submitter_id();
+/// Whether a nested task may still be run on this thread's stack.
+bool has_stack_for_nested_task() noexcept;
+
+}  // namespace narke::internal

@@ -1,0 +1,289 @@
+#include "worker/waiting.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <deque>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include <narke/detail/waiting.hpp>
+#include <narke/errors.hpp>
+
+#include "task/task_info.hpp"
+#include "task/waiting_room.hpp"
+#include "worker/execute.hpp"
+#include "worker/parker.hpp"
+
+namespace narke::internal {
+
+std::chrono::steady_clock::time_point deadline_after(std::chrono::nanoseconds timeout) noexcept {
+  using clock = std::chrono::steady_clock;
+  const auto now = clock::now();
+  return timeout >= clock::time_point::max() - now ? clock::time_point::max() : now + timeout;
+}
+
+namespace {
+
+using detail::result_slot;
+using detail::slot_list;
+using time_point = std::chrono::steady_clock::time_point;
+
+constexpr int spins_before_sleep = 100;
+constexpr std::size_t slots_waited_for_at_once = 256;
+
+// Sleeps until a number of slots are ready, or one has failed when that is asked for. Lives on the waiting thread's stack.
+class sleeping_group final : public wait_group {
+ public:
+  sleeping_group(std::size_t wanted, bool until_failure) noexcept
+      : missing_{static_cast<std::ptrdiff_t>(wanted)}, until_failure_{until_failure} {}
+  sleeping_group(const sleeping_group&) = delete;
+  sleeping_group& operator=(const sleeping_group&) = delete;
+  ~sleeping_group() {
+    for (joined_slot& each : joined_) {
+      waiting_room::leave(each.entry, *each.slot);
+    }
+  }
+
+  /// Counts `slot` at once when it is ready.
+  void join(result_slot& slot) {
+    joined_slot& joined = joined_.emplace_back();
+    joined.slot = &slot;
+    if (!waiting_room::enter(joined.entry, slot, *this)) {
+      joined_.pop_back();
+      count(slot);
+    }
+  }
+  bool sleep_until(time_point deadline) noexcept { return parker_.wait_until(deadline); }
+
+ private:
+  struct joined_slot {
+    wait_entry entry;
+    const result_slot* slot = nullptr;
+  };
+
+  void on_ready(wait_entry& entry) noexcept override { count(*joined_slot_of(entry).slot); }
+  // The entry is the first member.
+  static joined_slot& joined_slot_of(wait_entry& entry) noexcept { return reinterpret_cast<joined_slot&>(entry); }
+  void count(const result_slot& slot) noexcept {
+    if (missing_.fetch_sub(1, std::memory_order_acq_rel) == 1 || (until_failure_ && slot.failed())) {
+      parker_.wake();
+    }
+  }
+
+  std::atomic<std::ptrdiff_t> missing_;
+  const bool until_failure_;
+  parker parker_;
+  std::deque<joined_slot> joined_;  // stay where they are: the waiting room points to them
+};
+
+bool spin_for(const result_slot& slot) noexcept {
+  for (int i = 0; i != spins_before_sleep; ++i) {
+    if (slot.is_ready()) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool sleep_for(result_slot& slot, time_point deadline) {
+  const blocked_section blocked;
+  sleeping_group group{1, false};
+  group.join(slot);
+  return group.sleep_until(deadline);
+}
+
+// Sleeps until the slots from `first` on, or as many of them as are looked at, are ready, or one of them failed.
+bool sleep_for_some(slot_list slots, std::size_t first, time_point deadline) {
+  const std::size_t last = std::min(slots.size, first + slots_waited_for_at_once);
+  std::vector<result_slot*> open;
+  for (std::size_t i = first; i != last; ++i) {
+    if (!slots[i]->is_ready()) {
+      open.push_back(slots[i]);
+    }
+  }
+  if (open.empty()) {
+    return true;
+  }
+  const blocked_section blocked;
+  sleeping_group group{open.size(), true};
+  for (result_slot* slot : open) {
+    group.join(*slot);
+  }
+  return group.sleep_until(deadline);
+}
+
+std::size_t count_ready(slot_list slots, std::size_t wanted) {
+  std::size_t ready = 0;
+  for (std::size_t i = 0; i != slots.size && ready != wanted; ++i) {
+    ready += slots[i]->is_ready() ? 1 : 0;
+  }
+  return ready;
+}
+
+void check_wait(slot_list slots, double num_returns, bool has_timeout, std::chrono::nanoseconds timeout) {
+  check_whole("wait: num_returns", num_returns, 1, static_cast<double>(slots.size));
+  if (has_timeout && timeout.count() < 0) {
+    throw std::invalid_argument{fmt::format("wait: timeout: {} ns is negative; 0 polls", timeout.count())};
+  }
+  std::vector<const result_slot*> sorted;
+  sorted.reserve(slots.size);
+  for (std::size_t i = 0; i != slots.size; ++i) {
+    sorted.push_back(slots[i]);
+  }
+  std::sort(sorted.begin(), sorted.end());
+  if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) {
+    throw std::invalid_argument{"wait: refs: the same object_ref stands in the list twice; give each once"};
+  }
+}
+
+void sleep_for_count(slot_list slots, std::size_t wanted, time_point deadline) {
+  const blocked_section blocked;
+  sleeping_group group{wanted, false};
+  for (std::size_t i = 0; i != slots.size; ++i) {
+    group.join(*slots[i]);
+  }
+  static_cast<void>(group.sleep_until(deadline));
+}
+
+std::string in_seconds(std::chrono::nanoseconds timeout) {
+  return fmt::format("{} s", std::chrono::duration<double>(timeout).count());
+}
+
+}  // namespace
+
+}  // namespace narke::internal
+
+namespace narke::detail {
+
+using namespace narke::internal;  // NOLINT: this half of the file only names what the other half made
+
+bool wait_for_slot(result_slot& slot, std::chrono::nanoseconds timeout) {
+  if (slot.is_ready()) {
+    return true;
+  }
+  const bool for_ever_long = timeout == for_ever;
+  if (for_ever_long && try_run_in_place(slot)) {
+    return true;
+  }
+  if (timeout.count() <= 0) {
+    return false;
+  }
+  const time_point deadline = for_ever_long ? time_point::max() : deadline_after(timeout);
+  return spin_for(slot) || sleep_for(slot, deadline) || slot.is_ready();
+}
+
+bool wait_for_slots(slot_list slots, std::chrono::nanoseconds timeout) {
+  const time_point deadline = timeout == for_ever ? time_point::max() : deadline_after(timeout);
+  for (std::size_t i = 0; i != slots.size; ++i) {
+    result_slot& slot = *slots[i];
+    while (!slot.is_ready()) {
+      const bool runs_here = timeout == for_ever && try_run_in_place(slot);
+      if (!runs_here && !spin_for(slot) && !sleep_for_some(slots, i, deadline) && !slot.is_ready()) {
+        return false;
+      }
+    }
+    if (slot.failed()) {
+      return true;
+    }
+  }
+  return true;
+}
+
+std::vector<bool> wait_for_some(slot_list slots, double num_returns, bool has_timeout,
+                                std::chrono::nanoseconds timeout) {
+  if (slots.size == 0) {
+    return {};
+  }
+  check_wait(slots, num_returns, has_timeout, timeout);
+  const auto wanted = static_cast<std::size_t>(num_returns);
+  if (count_ready(slots, wanted) < wanted && !(has_timeout && timeout.count() == 0)) {
+    sleep_for_count(slots, wanted, has_timeout ? deadline_after(timeout) : time_point::max());
+  }
+  std::vector<bool> is_ready(slots.size, false);
+  std::size_t taken = 0;
+  for (std::size_t i = 0; i != slots.size && taken != wanted; ++i) {
+    is_ready[i] = slots[i]->is_ready();
+    taken += is_ready[i] ? 1 : 0;
+  }
+  return is_ready;
+}
+
+void throw_get_timeout(std::chrono::nanoseconds timeout, const result_slot& slot) {
+  const task_node* producer = slot.producer();
+  throw get_timeout_error{
+      fmt::format("narke::get: {} is not done after {}; it goes on. Wait longer, or give get no timeout",
+                  producer != nullptr ? display_name(*producer) : std::string{"the value"}, in_seconds(timeout))};
+}
+
+void throw_get_timeout(std::chrono::nanoseconds timeout, slot_list slots) {
+  const std::size_t ready = count_ready(slots, slots.size);
+  throw get_timeout_error{fmt::format(
+      "narke::get: {} of {} refs are not ready after {}; their tasks go on. Wait longer, or take what is ready by wait",
+      slots.size - ready, slots.size, in_seconds(timeout))};
+}
+
+// Slots report here as they become ready; the one thread that iterates takes them off.
+struct completion_queue::state final : public wait_group {
+  ~state() {
+    for (joined_slot& each : joined) {
+      waiting_room::leave(each.entry, *each.slot);
+    }
+  }
+  struct joined_slot {
+    wait_entry entry;
+    const result_slot* slot = nullptr;
+  };
+
+  void on_ready(wait_entry& entry) noexcept override { add(entry.index); }
+  void add(std::size_t index) noexcept {
+    const std::lock_guard lock{mutex};
+    ready[ready_end++] = index;
+    parker.wake();
+  }
+  bool take(std::size_t& index) {
+    const std::lock_guard lock{mutex};
+    if (ready_begin == ready_end) {
+      return false;
+    }
+    index = ready[ready_begin++];
+    return true;
+  }
+
+  std::mutex mutex;
+  std::vector<std::size_t> ready;  // guarded by mutex; as long as there are slots: add never allocates
+  std::size_t ready_begin = 0;     // guarded by mutex
+  std::size_t ready_end = 0;       // guarded by mutex
+  internal::parker parker;
+  std::deque<joined_slot> joined;  // the iterating thread's
+};
+
+completion_queue::completion_queue(slot_list slots) : state_{std::make_unique<state>()} {
+  state_->ready.resize(slots.size);
+  for (std::size_t i = 0; i != slots.size; ++i) {
+    state::joined_slot& joined = state_->joined.emplace_back();
+    joined.slot = slots[i];
+    joined.entry.index = i;
+    if (!waiting_room::enter(joined.entry, *slots[i], *state_)) {
+      state_->joined.pop_back();
+      state_->add(i);
+    }
+  }
+}
+completion_queue::completion_queue(completion_queue&&) noexcept = default;
+completion_queue& completion_queue::operator=(completion_queue&&) noexcept = default;
+completion_queue::~completion_queue() = default;
+
+std::size_t completion_queue::next() {
+  std::size_t index = 0;
+  while (!state_->take(index)) {
+    const blocked_section blocked;
+    state_->parker.wait();
+  }
+  return index;
+}
+
+}  // namespace narke::detail

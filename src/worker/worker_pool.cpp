@@ -1,0 +1,413 @@
+#include "worker/worker_pool.hpp"
+
+#include <algorithm>
+#include <string>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include <narke/errors.hpp>
+
+#include "base/log.hpp"
+#include "base/ticks.hpp"
+#include "observe/event.hpp"
+#include "worker/execute.hpp"
+#include "worker/lifecycle.hpp"
+#include "worker/placement_lane.hpp"
+#include "worker/thread_state.hpp"
+
+#if defined(__x86_64__) || defined(__i386__)
+#include <x86intrin.h>
+#endif
+
+namespace narke::internal {
+
+namespace {
+
+constexpr std::size_t injected_batch = 32;
+constexpr std::uint32_t fairness_period = 61;  // how many own tasks before a look at the oldest of the others
+constexpr int spins_before_clock = 64;
+constexpr std::chrono::microseconds spin_time{50};
+
+void pause_briefly() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+  for (int i = 0; i != 16; ++i) {
+    _mm_pause();
+  }
+#else
+  std::this_thread::yield();
+#endif
+}
+
+}  // namespace
+
+worker_pool& worker_pool::instance() {
+  // Never destroyed: threads of the user may still submit when static objects go.
+  static auto* pool = new worker_pool;
+  return *pool;
+}
+
+worker_pool::worker_pool()
+    : workers_{std::make_unique<std::atomic<worker*>[]>(static_cast<std::size_t>(threads_max_default))} {}
+
+void worker_pool::start(int cpus, int threads_max) {
+  cpus_ = cpus;
+  searching_max_ = std::max(1, cpus / 2);
+  threads_max_ = std::clamp(threads_max, 1, threads_max_default);
+  stopping_.store(false, std::memory_order_seq_cst);
+  idle_.reset(0);
+  // Each starts without a permit and goes to sleep; then the permits appear.
+  for (int i = 0; i != std::min(cpus, threads_max_); ++i) {
+    if (!add_worker(nullptr, false)) {
+      if (i == 0) {
+        throw error{"narke::init: not a single thread could be made; the limit on threads or memory is reached"};
+      }
+      break;
+    }
+  }
+  return_permits(cpus);
+}
+
+void worker_pool::stop() {
+  stopping_.store(true, std::memory_order_seq_cst);
+  const int count = worker_count_.load(std::memory_order_acquire);
+  for (int i = 0; i != count; ++i) {
+    owned_workers_[static_cast<std::size_t>(i)]->sleep.wake();
+  }
+  for (int i = 0; i != count; ++i) {
+    owned_workers_[static_cast<std::size_t>(i)]->thread.join();
+  }
+  const std::lock_guard lock{mutex_};
+  sleepers_.clear();
+  worker_count_.store(0, std::memory_order_release);
+  idle_.reset(0);
+}
+
+void worker_pool::push(detail::runnable& item) noexcept {
+  if (worker* self = this_thread_state.self) {
+    self->deque.push(&item);
+  } else {
+    injected_.push(item);
+  }
+  notify();
+}
+
+void worker_pool::notify() noexcept {
+  bool spawn = false;
+  const bool wakes = idle_.update([&](idle_state::counts& now) {
+    spawn = now.parked == 0;
+    if (now.searching >= searching_max_ || now.permits <= 0 ||
+        (spawn && worker_count_.load(std::memory_order_relaxed) >= threads_max_)) {
+      return false;
+    }
+    --now.permits;
+    ++now.searching;
+    now.parked = static_cast<std::uint16_t>(now.parked - (spawn ? 0 : 1));
+    return true;
+  });
+  if (!wakes) {
+    return;
+  }
+  if (!spawn) {
+    pop_sleeper()->sleep.wake();
+  } else if (!add_worker(nullptr, true)) {
+    idle_.update([](idle_state::counts& now) {
+      ++now.permits;
+      --now.searching;
+      return true;
+    });
+  }
+}
+
+void worker_pool::hand_over(detail::runnable& item) noexcept {
+  const bool has_sleeper = idle_.update([](idle_state::counts& now) { return now.parked > 0 && now.parked-- > 0; });
+  if (has_sleeper) {
+    worker* sleeper = pop_sleeper();
+    sleeper->handed = &item;
+    sleeper->sleep.wake();
+    return;
+  }
+  if (worker_count_.load(std::memory_order_relaxed) < threads_max_ && add_worker(&item, false)) {
+    return;
+  }
+  {
+    const std::lock_guard lock{mutex_};
+    left_over_.push_back(&item);
+    left_over_count_.fetch_add(1, std::memory_order_seq_cst);
+  }
+  // A worker that fell asleep meanwhile has looked before it was there.
+  if (idle_.read().parked > 0) {
+    hand_over_left_over();
+  }
+}
+
+void worker_pool::hand_over_left_over() noexcept {
+  if (detail::runnable* left = take_left_over()) {
+    hand_over(*left);
+  }
+}
+
+bool worker_pool::has_work() const noexcept {
+  if (!injected_.empty()) {
+    return true;
+  }
+  const int count = worker_count_.load(std::memory_order_acquire);
+  for (int i = 0; i != count; ++i) {
+    if (!workers_[static_cast<std::size_t>(i)].load(std::memory_order_acquire)->deque.empty()) {
+      return true;
+    }
+  }
+  return false;
+}
+
+std::uint64_t worker_pool::head_ticks() const noexcept {
+  return has_work() ? head_ticks_.load(std::memory_order_relaxed) : no_ticks;
+}
+
+void worker_pool::return_permits(int count) noexcept {
+  idle_.give_permits(count);
+  if (placement_lane::instance().wants_permits()) {
+    placement_lane::instance().poll();
+  }
+  if (has_work()) {
+    notify();
+  }
+}
+
+void worker_pool::begin_block() {
+  if (blocked_.fetch_add(1, std::memory_order_relaxed) + 1 >= threads_max_) {
+    blocked_.fetch_sub(1, std::memory_order_relaxed);
+    throw error{fmt::format(
+        "narke: {} threads wait in get, wait or as_completed, and there may be no more than {}: one more would leave "
+        "none to run anything. Submit fewer tasks that wait inside, or pass refs as arguments instead",
+        threads_max_ - 1, threads_max_)};
+  }
+}
+
+bool worker_pool::add_worker(detail::runnable* handed, bool with_permit) noexcept {
+  try {
+    const std::lock_guard lock{mutex_};
+    return add_worker_locked(handed, with_permit);
+  } catch (const std::exception& failed) {
+    log_warning(fmt::format("no further thread could be made ({}); work goes on with {}", failed.what(),
+                            thread_count()));
+    return false;
+  }
+}
+
+bool worker_pool::add_worker_locked(detail::runnable* handed, bool with_permit) {
+  const int index = worker_count_.load(std::memory_order_relaxed);
+  const auto position = static_cast<std::size_t>(index);
+  if (index >= threads_max_ || stopping_.load(std::memory_order_relaxed)) {
+    return false;
+  }
+  if (position == owned_workers_.size()) {
+    owned_workers_.push_back(std::make_unique<worker>(index));
+    workers_[position].store(owned_workers_.back().get(), std::memory_order_release);
+  }
+  sleepers_.reserve(position + 1);
+  worker& made = *owned_workers_[position];
+  made.handed = handed;
+  made.begins_with_permit = with_permit;
+  made.thread = std::thread{[this, &made] { run_worker(made); }};
+  worker_count_.store(index + 1, std::memory_order_release);
+  return true;
+}
+
+worker* worker_pool::pop_sleeper() noexcept {
+  const std::lock_guard lock{mutex_};
+  worker* sleeper = sleepers_.back();
+  sleepers_.pop_back();
+  return sleeper;
+}
+
+// A worker is woken, or made, in one of two ways: with work handed to it, to run without a permit; or by notify, which
+// took a permit for it and counted it as searching. Made at start, it has neither and falls asleep.
+void worker_pool::run_worker(worker& self) noexcept {
+  this_thread_state.self = &self;
+  set_thread_track_name(fmt::format("worker {}", self.index), self.index);
+  bool has_permit = self.begins_with_permit;
+  for (;;) {
+    bool searching = has_permit;
+    if (detail::runnable* handed = std::exchange(self.handed, nullptr)) {
+      run_without_permit(*handed);
+      has_permit = has_work() && idle_.try_take_permit();
+    }
+    if (has_permit) {
+      has_permit = work(self, searching);
+    }
+    if (!sleep(self, has_permit, searching)) {
+      return;
+    }
+    has_permit = self.handed == nullptr;
+  }
+}
+
+// Runs tasks until there are none, or the permit is to go. Returns whether the permit is still there.
+bool worker_pool::work(worker& self, bool& searching) noexcept {
+  std::chrono::steady_clock::time_point give_up{};
+  detail::runnable* next = nullptr;
+  for (int misses = 0; idle_.glance().permits >= 0 && left_over_count_.load(std::memory_order_relaxed) == 0;) {
+    detail::runnable* item = next != nullptr ? next : find(self);
+    next = nullptr;
+    if (item != nullptr) {
+      misses = 0;
+      if (std::exchange(searching, false)) {
+        stop_searching();
+      }
+      if (placement_lane::instance().head_ticks() < item->submitted_ticks) {
+        self.deque.push(item);
+        placement_lane::instance().offer_permit();
+        return false;
+      }
+      next = run_on_permit(*item);
+      if (next != nullptr && ++self.tick % fairness_period == 0) {
+        self.deque.push(std::exchange(next, nullptr));
+      }
+      continue;
+    }
+    if (placement_lane::instance().wants_permits()) {
+      if (std::exchange(searching, false)) {
+        stop_searching();
+      }
+      placement_lane::instance().offer_permit();
+      return false;
+    }
+    if (!searching) {
+      if (!start_searching()) {
+        return true;
+      }
+      searching = true;
+    }
+    if (++misses == spins_before_clock) {
+      give_up = std::chrono::steady_clock::now() + spin_time;
+    } else if (misses > spins_before_clock && std::chrono::steady_clock::now() > give_up) {
+      return true;
+    }
+    pause_briefly();
+  }
+  if (next != nullptr) {
+    self.deque.push(next);
+  }
+  return true;
+}
+
+// Step 2 of idle_state's protocol. False: the pool stops.
+bool worker_pool::sleep(worker& self, bool has_permit, bool searching) noexcept {
+  {
+    const std::lock_guard lock{mutex_};
+    sleepers_.push_back(&self);
+  }
+  idle_.update([&](idle_state::counts& now) {
+    ++now.parked;
+    now.permits += has_permit ? 1 : 0;
+    now.searching = static_cast<std::uint16_t>(now.searching - (searching ? 1 : 0));
+    return true;
+  });
+  if (placement_lane::instance().wants_permits()) {
+    placement_lane::instance().poll();
+  }
+  if (left_over_count_.load(std::memory_order_seq_cst) > 0) {
+    hand_over_left_over();
+  }
+  if (has_work()) {
+    notify();
+  }
+  self.sleep.wait();
+  return !stopping_.load(std::memory_order_seq_cst);
+}
+
+bool worker_pool::start_searching() noexcept {
+  return idle_.update([this](idle_state::counts& now) {
+    if (now.searching >= searching_max_) {
+      return false;
+    }
+    ++now.searching;
+    return true;
+  });
+}
+
+void worker_pool::stop_searching() noexcept {
+  bool was_last = false;
+  idle_.update([&](idle_state::counts& now) {
+    was_last = --now.searching == 0;
+    return true;
+  });
+  if (was_last && has_work()) {
+    notify();
+  }
+}
+
+detail::runnable* worker_pool::find(worker& self) noexcept {
+  if (++self.tick % fairness_period == 0) {
+    if (detail::runnable* item = take_injected(self)) {
+      return item;
+    }
+    if (detail::runnable* oldest = self.deque.steal()) {
+      return oldest;
+    }
+  }
+  if (detail::runnable* item = self.deque.pop()) {
+    return item;
+  }
+  if (detail::runnable* item = take_injected(self)) {
+    return item;
+  }
+  return steal(self);
+}
+
+detail::runnable* worker_pool::take_injected(worker& self) noexcept {
+  detail::runnable* batch[injected_batch];
+  const std::size_t count = injected_.pop_some(batch, injected_batch);
+  if (count == 0) {
+    return nullptr;
+  }
+  head_ticks_.store(batch[0]->submitted_ticks, std::memory_order_relaxed);
+  // The deque gives the newest first: pushed backwards, they come out in order.
+  for (std::size_t i = count; i != 1; --i) {
+    self.deque.push(batch[i - 1]);
+  }
+  if (count > 1 || !injected_.empty()) {
+    notify();
+  }
+  return batch[0];
+}
+
+detail::runnable* worker_pool::steal(worker& self) noexcept {
+  const auto count = static_cast<std::uint32_t>(worker_count_.load(std::memory_order_acquire));
+  self.random ^= self.random << 13;
+  self.random ^= self.random >> 17;
+  self.random ^= self.random << 5;
+  for (std::uint32_t i = 0; i != count; ++i) {
+    worker* victim = workers_[(self.random + i) % count].load(std::memory_order_acquire);
+    if (victim != &self) {
+      if (detail::runnable* item = victim->deque.steal()) {
+        return item;
+      }
+    }
+  }
+  return nullptr;
+}
+
+detail::runnable* worker_pool::take_left_over() noexcept {
+  if (left_over_count_.load(std::memory_order_seq_cst) == 0) {
+    return nullptr;
+  }
+  const std::lock_guard lock{mutex_};
+  if (left_over_.empty()) {
+    return nullptr;
+  }
+  detail::runnable* item = left_over_.front();
+  left_over_.erase(left_over_.begin());
+  left_over_count_.fetch_sub(1, std::memory_order_seq_cst);
+  return item;
+}
+
+void worker_pool::drop_injected() noexcept {
+  detail::runnable* item = nullptr;
+  while (injected_.pop_some(&item, 1) == 1) {
+    static_cast<void>(run_on_permit(*item));
+  }
+}
+
+}  // namespace narke::internal

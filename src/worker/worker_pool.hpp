@@ -1,0 +1,120 @@
+// The threads of the fast lane, and the spare ones. A worker runs tasks while it holds a permit (one CPU); a thread
+// without a permit runs what the placement lane hands to it, on the CPUs that were given to that work. One pool a
+// process, never destroyed: it is started by init and stopped by shutdown. See idle_state.hpp for who sleeps and wakes.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <narke/detail/task_node.hpp>
+
+#include "worker/idle_state.hpp"
+#include "worker/injection_queue.hpp"
+#include "worker/parker.hpp"
+#include "worker/work_deque.hpp"
+
+namespace narke::internal {
+
+/// Something in the queues that is not a task: an actor with calls to run.
+class turn : public detail::runnable {
+ public:
+  turn() noexcept : runnable{true} {}
+  /// Runs for a while, on the CPU of the calling worker.
+  virtual void take_turn() noexcept = 0;
+
+ protected:
+  ~turn() = default;
+};
+
+struct worker {
+  explicit worker(int its_index) : index{its_index}, random{static_cast<std::uint32_t>(its_index) * 2654435761U + 1} {}
+
+  const int index;
+  work_deque<detail::runnable> deque;
+  parker sleep;
+  detail::runnable* handed = nullptr;  ///< set by the waker, before the wake: run this, without a permit
+  bool begins_with_permit = false;     ///< set before the thread is made, by notify
+  std::uint32_t random;                ///< the worker's own
+  std::uint32_t tick = 0;              ///< the worker's own
+  std::thread thread;                  ///< guarded by the pool's mutex
+};
+
+class worker_pool {
+ public:
+  static constexpr int threads_max_default = 1'024;
+
+  static worker_pool& instance();
+
+  /// Requires: no worker is there. Throws narke::error when not a single thread can be made.
+  void start(int cpus, int threads_max = threads_max_default);
+  /// Requires: nothing is queued and nothing runs. Ends and joins all workers.
+  void stop();
+
+  /// Queues something that is ready: on the worker's own deque, or the injection queue from outside. Any thread.
+  void push(detail::runnable& item) noexcept;
+  /// Wakes a sleeper if one is needed. After anything that may make work or a permit available. Any thread.
+  void notify() noexcept;
+  /// Has a thread that needs no permit run this. Any thread.
+  void hand_over(detail::runnable& item) noexcept;
+
+  /// Queued tasks are there that anybody may take; out of date at once.
+  [[nodiscard]] bool has_work() const noexcept;
+  /// Puts permits back, and has them used.
+  void return_permits(int count) noexcept;
+  [[nodiscard]] idle_state& idle() noexcept { return idle_; }
+  [[nodiscard]] int cpus() const noexcept { return cpus_; }
+  [[nodiscard]] int thread_count() const noexcept { return worker_count_.load(std::memory_order_acquire); }
+  /// When the oldest task that a worker took from outside was submitted: about where the head of the fast lane is.
+  [[nodiscard]] std::uint64_t head_ticks() const noexcept;
+
+  /// Counts this worker as blocked. Throws narke::error when all threads that there may be would then be blocked.
+  void begin_block();
+  void end_block() noexcept { blocked_.fetch_sub(1, std::memory_order_relaxed); }
+
+  /// Takes what is queued from outside off the queue and drops it: for a submitter that came after stop().
+  void drop_injected() noexcept;
+
+ private:
+  worker_pool();
+
+  void run_worker(worker& self) noexcept;
+  bool work(worker& self, bool& searching) noexcept;
+  bool sleep(worker& self, bool has_permit, bool searching) noexcept;
+  detail::runnable* find(worker& self) noexcept;
+  detail::runnable* take_injected(worker& self) noexcept;
+  detail::runnable* steal(worker& self) noexcept;
+  bool start_searching() noexcept;
+  void stop_searching() noexcept;
+  detail::runnable* take_left_over() noexcept;
+  void hand_over_left_over() noexcept;
+  bool add_worker(detail::runnable* handed, bool with_permit) noexcept;
+  bool add_worker_locked(detail::runnable* handed, bool with_permit);
+  worker* pop_sleeper() noexcept;
+
+  // Constant while workers are there.
+  int cpus_ = 1;
+  int searching_max_ = 1;
+  int threads_max_ = threads_max_default;
+
+  // Have their own synchronisation.
+  idle_state idle_;
+  injection_queue injected_;
+  std::atomic<std::uint64_t> head_ticks_{0};  // written by whoever takes a batch
+  std::atomic<int> blocked_{0};
+  std::atomic<bool> stopping_{false};
+  std::unique_ptr<std::atomic<worker*>[]> workers_;  // [0, worker_count_) are set
+  std::atomic<int> worker_count_{0};
+  std::atomic<int> left_over_count_{0};
+
+  // Guarded by mutex_.
+  std::mutex mutex_;
+  std::vector<worker*> sleepers_;                 // at least as many as idle_ counts
+  std::vector<detail::runnable*> left_over_;      // handed over when no thread could be had
+  std::vector<std::unique_ptr<worker>> owned_workers_;  // kept over stop(): a late reader may still look
+};
+
+}  // namespace narke::internal
