@@ -77,9 +77,12 @@ def is_named(path, cmake):
         base = cmake_path.rpartition("/")[0]
         beside = folder == base and (re.search(r"\bGLOB", text) or stem in re.findall(
             r"[\w-]+", text))
-        below = path.startswith(f"{base}/") and path[len(base) + 1:] in text
-        if beside or below or path in text or f"{folder}/*" in text:
+        if beside or path in text or f"{folder}/*" in text:
             return True
+        if path.startswith(f"{base}/"):
+            below = path[len(base) + 1:]
+            if below in text or f"{below.rpartition('/')[0]}/*" in text:
+                return True
     return False
 
 
