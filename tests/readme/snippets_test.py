@@ -3,11 +3,11 @@
 Usage: snippets_test.py README WORK_DIR NARKE_DIR COMPILER [FLAG...]
 
 A ```cpp block is a program when it has a `main`; its comments `// prints ...` are, line by line,
-what it has to print. A command of a ```sh block has to be a script of the project, which has to
-know the options that it is given there, or a program in the list below. NARKE_DIR holds
-libnarke.so.
+what it has to print. A command of a ```sh block has to be an executable script of the project, or
+a program in the list below. NARKE_DIR holds libnarke.so.
 """
 
+import os
 import pathlib
 import re
 import subprocess
@@ -63,11 +63,8 @@ class Readme(unittest.TestCase):
                     continue
                 script = self.readme.parent / words[0]
                 self.assertTrue(script.is_file(), f"{words[0]} is not there")
-                done = subprocess.run([str(script), "--help"], capture_output=True, text=True,
-                                      stdin=subprocess.DEVNULL, check=False, timeout=60)
-                self.assertEqual(done.returncode, 0, done.stderr)
-                for option in (word for word in words[1:] if word.startswith("--")):
-                    self.assertIn(option.split("=")[0], done.stdout)
+                self.assertTrue(os.access(script, os.X_OK), f"{words[0]} is not executable")
+                subprocess.run(["bash", "-n", str(script)], check=True)
 
     def build_and_run(self, name, program):
         self.work_dir.mkdir(parents=True, exist_ok=True)
