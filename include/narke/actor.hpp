@@ -82,20 +82,28 @@ template <class A>
 struct gathered_parameter<A> {
   using type = std::vector<typename std::remove_cvref_t<A>::value_type::value_type>&&;
 };
-template <class T, class... A>
-struct constructor_parameters {
-  using type = parameter_list<std::decay_t<A>&&...>;
+template <class A>
+struct moved_parameter : generic_parameter<A> {};
+template <class A>
+  requires(is_object_ref<A>)
+struct moved_parameter<A> {
+  using type = typename A::value_type&&;
 };
+template <class A>
+struct moved_or_gathered_parameter
+    : std::conditional_t<is_vector_of_refs<std::remove_cvref_t<A>>, gathered_parameter<A>, moved_parameter<A>> {};
+
+// The first of these ways in which T can be made.
 template <class T, class... A>
-  requires makes<T, generic_parameter_t<A>...>
-struct constructor_parameters<T, A...> {
-  using type = parameter_list<generic_parameter_t<A>...>;
-};
-template <class T, class... A>
-  requires(!makes<T, generic_parameter_t<A>...> && makes<T, typename gathered_parameter<A>::type...>)
-struct constructor_parameters<T, A...> {
-  using type = parameter_list<typename gathered_parameter<A>::type...>;
-};
+auto constructor_parameters_of() {
+  if constexpr (makes<T, typename moved_parameter<A>::type...>) {
+    return parameter_list<typename moved_parameter<A>::type...>{};
+  } else if constexpr (makes<T, typename moved_or_gathered_parameter<A>::type...>) {
+    return parameter_list<typename moved_or_gathered_parameter<A>::type...>{};
+  } else {
+    return parameter_list<std::decay_t<A>&&...>{};
+  }
+}
 
 struct handle_access;
 
@@ -202,11 +210,11 @@ class actor_class {
   actor_class options(actor_options replaced) const { return actor_class{std::move(replaced)}; }
 
   /// Makes an actor and returns at once; T's constructor runs with these arguments in the runtime. Refs stand for their
-  /// values, and are read by const reference, unless T's constructor takes the refs themselves.
+  /// values, read by const reference, or moved when it is the last of an rvalue, unless T's constructor takes refs.
   /// Throws std::invalid_argument for a name that is taken, infeasible_request, and as a task's remote. Any thread.
   template <class... A>
   actor_handle<T> remote(A&&... arguments) const {
-    using parameters = typename detail::constructor_parameters<T, A...>::type;
+    using parameters = decltype(detail::constructor_parameters_of<T, A...>());
     detail::check_can_submit(nullptr);
     if (detail::actor_core* living = detail::find_actor_to_reuse(options_, typeid(T))) {
       return detail::handle_access::adopt<T>(*living);

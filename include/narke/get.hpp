@@ -63,7 +63,7 @@ T take(object_ref<T>& ref) {
       released.swap(ref);
       return taken;
     }
-    if constexpr (std::is_copy_constructible_v<T>) {
+    if constexpr (is_copyable<T>) {
       T taken = std::as_const(stored);
       released.swap(ref);
       return taken;
@@ -89,7 +89,7 @@ void finish(const std::vector<object_ref<T>>& refs, std::chrono::nanoseconds tim
 template <class T>
 auto values(const std::vector<object_ref<T>>& refs) {
   if constexpr (!std::is_void_v<T>) {
-    static_assert(std::is_copy_constructible_v<T>,
+    static_assert(is_copyable<T>,
                   "narke::get: a list of refs to move-only values is given up: get(std::move(refs))");
     std::vector<T> all;
     all.reserve(refs.size());
@@ -103,7 +103,7 @@ auto values(const std::vector<object_ref<T>>& refs) {
 template <class T>
 auto take_all(std::vector<object_ref<T>>& refs) {
   if constexpr (!std::is_void_v<T>) {
-    if constexpr (!std::is_copy_constructible_v<T>) {
+    if constexpr (!is_copyable<T>) {
       for (const object_ref<T>& ref : refs) {
         if (!ref_access::slot(ref)->is_last_ref()) {
           throw_not_last_ref("get");
@@ -129,7 +129,7 @@ auto value_of(Ref&& ref) {
   if constexpr (std::is_void_v<value>) {
     return std::monostate{};
   } else if constexpr (std::is_lvalue_reference_v<Ref> || std::is_const_v<std::remove_reference_t<Ref>>) {
-    static_assert(std::is_copy_constructible_v<value>,
+    static_assert(is_copyable<value>,
                   "narke::get: a ref to a move-only value is given up: get(std::move(ref), …)");
     return value(std::as_const(ref_access::typed<value>(*ref_access::slot(ref)).value()));
   } else {

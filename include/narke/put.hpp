@@ -48,7 +48,9 @@ object_ref<std::decay_t<U>> put(U&& value, source_location = source_location::cu
   detail::check_can_put();
   if constexpr (detail::is_counted<stored>) {
     const stored& seen = value;
-    detail::check_room(detail::object_bytes(seen));
+    if (const std::size_t bytes = detail::object_bytes(seen); bytes > detail::uncounted_bytes_max) {
+      detail::check_room(bytes);
+    }
   }
   return detail::ref_access::adopt<stored>(*new detail::put_slot<stored>(std::forward<U>(value)));
 }

@@ -63,13 +63,10 @@ bool result_slot::mark_thread_waits() noexcept {
   return false;
 }
 
-bool result_slot::settle() noexcept {
-  if (refs_.fetch_and(~pending_mark, std::memory_order_acq_rel) != pending_mark) {
-    return true;
+void result_slot::settle() noexcept {
+  if (refs_.fetch_and(~pending_mark, std::memory_order_acq_rel) == pending_mark) {
+    last_ref_gone();
   }
-  // Nobody has a reference, so nobody is on the list, and nobody can come.
-  last_ref_gone();
-  return false;
 }
 
 dependent* result_slot::close() noexcept {

@@ -118,10 +118,12 @@ runnable* run_on_permit(runnable& item) noexcept {
 }
 
 void run_without_permit(runnable& item) noexcept {
-  if (item.is_turn) {
-    static_cast<turn&>(item).take_turn();
-  } else {
-    execute_placed(static_cast<task_node&>(item));
+  for (runnable* next = &item; next != nullptr;) {
+    if (next->is_turn) {
+      static_cast<turn*>(std::exchange(next, nullptr))->take_turn();
+    } else {
+      next = execute_placed(static_cast<task_node&>(*next));
+    }
   }
 }
 
@@ -172,7 +174,8 @@ void publish(task_node& node, runnable** next) noexcept {
   const std::size_t count = node.slot_count();
   for (std::size_t i = 0; i != count; ++i) {
     detail::result_slot& slot = *node.slot(i);
-    if (slot.settle() && is_body) {
+    slot.settle();
+    if (is_body) {
       resume(slot.close(), next);
     }
   }

@@ -21,8 +21,6 @@ std::unique_ptr<placement_record> take_record(task_node& node) noexcept {
   return std::unique_ptr<placement_record>{static_cast<placement_record*>(std::exchange(node.lane_data, nullptr))};
 }
 
-void on_granted(placement_record& record) noexcept { worker_pool::instance().hand_over(node_of(record)); }
-
 void on_dropped(placement_record& record) noexcept {
   task_node& node = node_of(record);
   if (node.claim(task_state::ready)) {
@@ -47,7 +45,8 @@ void submit_placed(task_node& node) noexcept {
   auto* record = new placement_record{.request = &node.info->request(),
                                       .submitted_ticks = node.submitted_ticks,
                                       .for_life = false,
-                                      .granted = on_granted,
+                                      .item = &node,
+                                      .granted = nullptr,
                                       .dropped = on_dropped,
                                       .owner = &node,
                                       .gpu_ids = {}};
@@ -55,7 +54,7 @@ void submit_placed(task_node& node) noexcept {
   placement_lane::instance().submit(*record);
 }
 
-void execute_placed(task_node& node) noexcept {
+detail::runnable* execute_placed(task_node& node) noexcept {
   // Whoever cancels claims first and leaves a granted record to this.
   const bool is_ours = node.claim(task_state::ready);
   const auto record = take_record(node);
@@ -63,11 +62,12 @@ void execute_placed(task_node& node) noexcept {
     const cpu_scope cpu{cpu_hold::placement, record.get()};
     run_body(node, &record->gpu_ids, node.id);
   }
-  placement_lane::instance().finished(*record);
+  detail::runnable* next = placement_lane::instance().finished_next(*record);
   if (is_ours) {
     publish(node);
   }
   node.release_ref();
+  return next;
 }
 
 bool withdraw_placed(task_node& node) noexcept {

@@ -32,14 +32,14 @@ std::optional<std::string> placement_lane::infeasible_reason(const resource_requ
 
 // One event, the decisions that follow from it, and what they ask for, carried out after the lock.
 template <class Event>
-void placement_lane::handle(Event&& event) noexcept {
+void placement_lane::handle(Event&& event, detail::runnable** next) noexcept {
   decisions made;
   {
     const std::lock_guard lock{mutex_};
     std::forward<Event>(event)();
     decide_locked(made);
   }
-  carry_out(made);
+  carry_out(made, next);
 }
 
 // Steps until the core wants no more permits than there are. The wish is written down before the last look at the free
@@ -68,9 +68,15 @@ void placement_lane::step_locked(decisions& made) {
   }
 }
 
-void placement_lane::carry_out(const decisions& made) noexcept {
+void placement_lane::carry_out(const decisions& made, detail::runnable** next) noexcept {
   for (placement_record* record : made.granted) {
-    record->granted(*record);
+    if (record->item == nullptr) {
+      record->granted(*record);
+    } else if (next != nullptr && *next == nullptr) {
+      *next = record->item;
+    } else {
+      worker_pool::instance().hand_over(*record->item);
+    }
   }
   if (made.permits_to_return > 0) {
     worker_pool::instance().return_permits(made.permits_to_return);
@@ -95,11 +101,21 @@ bool placement_lane::cancel(placement_record& record) noexcept {
   return was_waiting;
 }
 
+detail::runnable* placement_lane::finished_next(placement_record& record) noexcept {
+  detail::runnable* next = nullptr;
+  handle(
+      [&] {
+        core_->on_finished(id_of(record));
+        records_.erase(id_of(record));
+      },
+      &next);
+  return next;
+}
+
 void placement_lane::finished(placement_record& record) noexcept {
-  handle([&] {
-    core_->on_finished(id_of(record));
-    records_.erase(id_of(record));
-  });
+  if (detail::runnable* next = finished_next(record)) {
+    worker_pool::instance().hand_over(*next);
+  }
 }
 
 void placement_lane::blocked(placement_record& record) noexcept {
@@ -110,8 +126,10 @@ void placement_lane::unblocked(placement_record& record) noexcept {
   handle([&] { core_->on_unblocked(id_of(record)); });
 }
 
-void placement_lane::offer_permit() noexcept {
-  handle([&] { core_->on_permits_granted(1); });
+detail::runnable* placement_lane::offer_permit() noexcept {
+  detail::runnable* next = nullptr;
+  handle([&] { core_->on_permits_granted(1); }, &next);
+  return next;
 }
 
 void placement_lane::poll() noexcept {

@@ -22,6 +22,8 @@ struct placement_record {
   const resource_request* request = nullptr;
   std::uint64_t submitted_ticks = 0;
   bool for_life = false;
+  /// What to run once the request is granted; null: `granted` is called instead.
+  detail::runnable* item = nullptr;
   /// Called, outside every lock, when the request was granted. Runs on the thread that made room.
   void (*granted)(placement_record& record) noexcept = nullptr;
   /// Called, outside every lock, when shutdown drops a request that waits.
@@ -50,11 +52,13 @@ class placement_lane {
   void submit(placement_record& record) noexcept;
   /// True: it was waiting and is out.
   bool cancel(placement_record& record) noexcept;
+  /// Returns an item that got room by it and is best run next by this thread, without a permit; or null.
+  [[nodiscard]] detail::runnable* finished_next(placement_record& record) noexcept;
   void finished(placement_record& record) noexcept;
   void blocked(placement_record& record) noexcept;
   void unblocked(placement_record& record) noexcept;
-  /// A worker hands its permit over.
-  void offer_permit() noexcept;
+  /// A worker hands its permit over. Returns an item as finished_next does.
+  [[nodiscard]] detail::runnable* offer_permit() noexcept;
   /// Takes permits that are free, if it wants some. After permits were put back.
   void poll() noexcept;
   /// Everything that waits is dropped.
@@ -74,10 +78,10 @@ class placement_lane {
   };
 
   template <class Event>
-  void handle(Event&& event) noexcept;
+  void handle(Event&& event, detail::runnable** next = nullptr) noexcept;
   void decide_locked(decisions& made);
   void step_locked(decisions& made);
-  void carry_out(const decisions& made) noexcept;
+  static void carry_out(const decisions& made, detail::runnable** next) noexcept;
 
   // Written under the mutex; read by workers. Below what it was when the fast lane's tasks were submitted, a worker hands
   // its permit over.

@@ -229,12 +229,14 @@ void worker_pool::run_worker(worker& self) noexcept {
   bool has_permit = self.begins_with_permit;
   for (;;) {
     bool searching = has_permit;
-    if (detail::runnable* handed = std::exchange(self.handed, nullptr)) {
-      run_without_permit(*handed);
-      has_permit = has_work() && idle_.try_take_permit();
-    }
     if (has_permit) {
       has_permit = work(self, searching);
+    }
+    while (detail::runnable* handed = std::exchange(self.handed, nullptr)) {
+      run_without_permit(*handed);
+      if (has_work() && idle_.try_take_permit()) {
+        has_permit = work(self, searching);
+      }
     }
     if (!sleep(self, has_permit, searching)) {
       return;
@@ -257,7 +259,7 @@ bool worker_pool::work(worker& self, bool& searching) noexcept {
       }
       if (placement_lane::instance().head_ticks() < item->submitted_ticks) {
         self.deque.push(item);
-        placement_lane::instance().offer_permit();
+        self.handed = placement_lane::instance().offer_permit();
         return false;
       }
       next = run_on_permit(*item);
@@ -270,7 +272,7 @@ bool worker_pool::work(worker& self, bool& searching) noexcept {
       if (std::exchange(searching, false)) {
         stop_searching();
       }
-      placement_lane::instance().offer_permit();
+      self.handed = placement_lane::instance().offer_permit();
       return false;
     }
     if (!searching) {

@@ -24,6 +24,7 @@
 #include <utility>
 #include <vector>
 
+#include <narke/detail/copyable.hpp>
 #include <narke/detail/task_node.hpp>
 #include <narke/object_ref.hpp>
 
@@ -145,6 +146,14 @@ class argument {
   argument(std::initializer_list<E> elements) {
     make_value([&] { return owned(elements); });
   }
+  /// The same when the elements only convert: {1, 2, 3} for a vector of double.
+  template <class E>
+    requires(!std::is_constructible_v<owned, std::initializer_list<E>> && !takes_ref_itself &&
+             requires(const E* e) { owned(e, e); typename owned::value_type; } &&
+             std::is_convertible_v<const E&, typename owned::value_type>)
+  argument(std::initializer_list<E> elements) {
+    make_value([&] { return owned(elements.begin(), elements.end()); });
+  }
   /// A braced list of the members or constructor arguments of the parameter's type, as in remote({1, "two"}).
   template <class First, class Second, class... Rest>
     requires requires(First&& first, Second&& second, Rest&&... rest) {
@@ -172,7 +181,7 @@ class argument {
   template <class U>
     requires(!takes_ref_itself && !std::is_void_v<U>)
   argument(const object_ref<U>& ref) {
-    static_assert(reads_in_place<U>() || std::is_copy_constructible_v<U>,
+    static_assert(reads_in_place<U>() || is_copyable<U>,
                   "narke::task: a parameter that takes a move-only value needs an rvalue ref: remote(std::move(ref))");
     ref_access::checked(ref, "remote").add_ref();
     make_ref<U>(ref_access::slot(ref), false);
@@ -191,7 +200,7 @@ class argument {
   template <class U, class A>
     requires(!std::is_void_v<element> && std::is_convertible_v<U, element>)
   argument(const std::vector<object_ref<U>, A>& refs) {
-    static_assert(std::is_copy_constructible_v<U>,
+    static_assert(is_copyable<U>,
                   "narke::task: a vector of refs to move-only values is gathered from an rvalue: std::move(refs)");
     make_list<U>(refs, false);
   }
@@ -313,7 +322,7 @@ class argument {
     if (ref_.may_move && ref_.slot->is_last_ref()) {
       return std::move(stored);
     }
-    if constexpr (std::is_copy_constructible_v<U>) {
+    if constexpr (is_copyable<U>) {
       return std::as_const(stored);
     } else {
       throw_not_last_ref("a task's argument");
@@ -369,7 +378,7 @@ class argument {
         U& stored = ref_access::typed<U>(*slot).value();
         if (list_->may_move && slot->is_last_ref()) {
           all.push_back(std::move(stored));
-        } else if constexpr (std::is_copy_constructible_v<U>) {
+        } else if constexpr (is_copyable<U>) {
           all.push_back(std::as_const(stored));
         } else {
           throw_not_last_ref("a task's argument");

@@ -4,7 +4,8 @@
 // Life of a slot:
 //  1. It is made open, with one reference, and marked pending while a producer is to fill it.
 //  2. The producer constructs the value or sets the error, then publishes:
-//     a. it takes the pending mark off the count; if no reference is left, nobody will ever read: the value goes at once;
+//     a. it takes the pending mark off the count; if no reference is left, nobody will ever read: the value goes at once
+//        (the list may still hold tasks that were cancelled while they waited: b lets them go);
 //     b. it closes the list of dependents by one exchange, which releases the value to every reader, and then resumes
 //        those that were on the list. (a before b: a consumer that starts because of b must not count the producer.)
 //  3. A dependent that finds the list closed does not wait.
@@ -68,9 +69,9 @@ class NARKE_EXPORT result_slot {
   bool add_dependent(dependent& entry) noexcept;
   /// Marks that a thread waits in the waiting room. False when the slot is ready.
   bool mark_thread_waits() noexcept;
-  /// Step 2a: takes the pending mark off. False when no reference was left: the value is gone.
+  /// Step 2a: takes the pending mark off. When no reference is left, the value goes here.
   /// Requires: the value or the error is set, or the list was closed early; the caller keeps the memory alive.
-  [[nodiscard]] bool settle() noexcept;
+  void settle() noexcept;
   /// Step 2b: closes the list, wakes threads, and hands out the dependents, first come first. Before settle() it publishes
   /// an error early, while the body that it replaces still runs: the memory then stays until settle().
   [[nodiscard]] dependent* close() noexcept;
@@ -110,10 +111,11 @@ class NARKE_EXPORT result_slot {
   result_slot* release_next_ = nullptr;
 };
 
-/// Values that own nothing and are no longer than this are too small to be counted in the store.
+/// Values of no more bytes than this, with all that they own, are too small to be counted in the store.
 inline constexpr std::size_t uncounted_bytes_max = 64;
+/// False for types of which no value is counted, and for which nobody can say otherwise by size_bytes.
 template <class T>
-inline constexpr bool is_counted = !(std::is_trivially_copyable_v<T> && sizeof(T) <= uncounted_bytes_max);
+inline constexpr bool is_counted = std::is_class_v<T> || std::is_union_v<T> || sizeof(T) > uncounted_bytes_max;
 
 /// Adds to (or takes from) the bytes of the object store.
 NARKE_EXPORT void count_stored_bytes(std::int64_t bytes) noexcept;
@@ -125,11 +127,18 @@ struct stored_bytes {
 };
 template <class T>
 struct stored_bytes<T, true> {
-  void count(const T& value) noexcept {
-    bytes = static_cast<std::int64_t>(object_bytes(value));
-    count_stored_bytes(bytes);
+  void count(const T& value) {
+    const std::size_t all = object_bytes(value);
+    if (all > uncounted_bytes_max) {
+      bytes = static_cast<std::int64_t>(all);
+      count_stored_bytes(bytes);
+    }
   }
-  void forget() noexcept { count_stored_bytes(-bytes); }
+  void forget() noexcept {
+    if (bytes != 0) {
+      count_stored_bytes(-std::exchange(bytes, 0));
+    }
+  }
   std::int64_t bytes = 0;
 };
 
