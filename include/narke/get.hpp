@@ -205,6 +205,10 @@ template <class First, class Second, class... Rest>
   requires(detail::is_object_ref<std::remove_cvref_t<First>> && detail::is_object_ref<std::remove_cvref_t<Second>> &&
            (true && ... && detail::is_object_ref<std::remove_cvref_t<Rest>>))
 auto get(First&& first, Second&& second, Rest&&... rest) {
+  // All of them before the first wait.
+  detail::ref_access::checked(first, "get");
+  detail::ref_access::checked(second, "get");
+  (detail::ref_access::checked(rest, "get"), ...);
   detail::finish(first);
   detail::finish(second);
   (detail::finish(rest), ...);

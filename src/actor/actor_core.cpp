@@ -254,10 +254,13 @@ void actor_core::take_turn(actor_turn& turn) noexcept {
   bool again = true;
   for (int i = 0; again && i != calls_per_turn; ++i) {
     task_node* node = nullptr;
+    actor_turn* another = nullptr;
     {
       const std::lock_guard lock{mutex_};
       node = begin_call_locked();
+      another = next_turn_locked();  // for calls that came while fewer were allowed
     }
+    schedule(another);
     if (node != nullptr) {
       run_call(*node, hold_of_methods());
     }
