@@ -1,0 +1,73 @@
+// What this version cannot do yet must say so by the time it is used: an option that is quietly
+// ignored is a bug.
+#include <support/runtime_fixture.hpp>
+
+#include <chrono>
+
+using namespace std::chrono_literals;
+
+namespace {
+
+class later_features : public narke_test::two_cpus_test {};
+
+// Refused as unknown (narke::error) or, where the value could never be right, as a bad argument.
+void expect_says_so(const narke::task_options& options) {
+  EXPECT_THROW(narke::task([] {}, options).remote(), narke::error);
+  EXPECT_THROW(narke::task([] {}).options(options).remote(), narke::error);
+}
+
+void expect_says_so(const narke::actor_options& options) {
+  struct plain {};
+  EXPECT_THROW(narke::actor<plain>(options).remote(), narke::error);
+}
+
+TEST_F(later_features, of_tasks_say_so) {
+  expect_says_so(narke::task_options{.priority = 1});
+  expect_says_so(narke::task_options{.priority = -1});
+  expect_says_so(narke::task_options{.max_retries = 1});
+  expect_says_so(narke::task_options{.max_retries = -1});
+  expect_says_so(narke::task_options{.retry_exceptions = true});
+  expect_says_so(narke::task_options{.timeout = 1s});
+  expect_says_so(narke::task_options{.scheduling = narke::scheduling::spread()});
+  expect_says_so(narke::task_options{.scheduling = narke::scheduling::numa_node(0)});
+  expect_says_so(narke::task_options{.isolation = narke::isolation::process});
+}
+
+TEST_F(later_features, of_actors_say_so) {
+  expect_says_so(narke::actor_options{.max_restarts = 1});
+  expect_says_so(narke::actor_options{.max_restarts = -1});
+  expect_says_so(narke::actor_options{.max_task_retries = 1});
+  expect_says_so(narke::actor_options{.max_pending_calls = 5});
+  expect_says_so(narke::actor_options{.isolation = narke::isolation::process});
+}
+
+TEST_F(later_features, the_defaults_of_their_options_are_accepted) {
+  const narke::task_options task{.priority = 0,
+                                 .max_retries = 0,
+                                 .retry_exceptions = false,
+                                 .timeout = {},
+                                 .scheduling = narke::scheduling::automatic(),
+                                 .isolation = narke::isolation::thread};
+  EXPECT_EQ(narke::get(narke::task([] { return 1; }, task).remote()), 1);
+}
+
+TEST_F(later_features, of_reports_say_so) {
+  EXPECT_THROW(narke::report({.tasks = true}), narke::error);
+  EXPECT_NO_THROW(narke::report({.tasks = false}));
+}
+
+TEST_F(later_features, cancelling_running_work_says_so) {
+  narke_test::gate hold;
+  const narke_test::tally started;
+  auto running = narke::task([=, wait = hold.waiter()] {
+    started.add();
+    wait();
+    return 1;
+  }).remote();
+  started.wait_for(1);
+  EXPECT_THROW(narke::cancel(running), narke::error);
+  hold.open();
+  EXPECT_EQ(narke::get(running), 1);
+}
+
+}  // namespace
