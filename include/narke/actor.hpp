@@ -1,7 +1,8 @@
-// Actors: an object of the user's class that lives in the runtime, whose methods are called as tasks. Calls of one
-// submitter (a task, an actor call, or a thread outside) run in the order submitted, one at a time unless
-// max_concurrency says otherwise. Handles are values: copy them, pass them to tasks; the actor dies with the last one,
-// after the calls already made, unless it is detached.
+// Actors: an object of the user's class that lives in the runtime, whose methods are called as
+// tasks. Calls of one submitter (a task, an actor call, or a thread outside) run in the order
+// submitted, one at a time unless max_concurrency says otherwise. Handles are values: copy them,
+// pass them to tasks; the actor dies with the last one, after the calls already made, unless it is
+// detached.
 #pragma once
 
 #include <cstddef>
@@ -25,20 +26,25 @@ class actor_core;
 
 NARKE_EXPORT void add_handle(actor_core& actor) noexcept;
 NARKE_EXPORT void release_handle(actor_core& actor) noexcept;
-/// Checks the options of a class of actors: std::invalid_argument, narke::error for what is not there yet.
+/// Checks the options of a class of actors: std::invalid_argument, narke::error for what is not
+/// there yet.
 NARKE_EXPORT void check_actor_options(const actor_options& options);
-/// The living actor of that name with one more handle; null when there is none and get_if_exists allows to make it.
-/// Throws std::invalid_argument when the name is taken, or is of an actor of another type.
-NARKE_EXPORT actor_core* find_actor_to_reuse(const actor_options& options, const std::type_info& type);
+/// The living actor of that name with one more handle; null when there is none and get_if_exists
+/// allows to make it. Throws std::invalid_argument when the name is taken, or is of an actor of
+/// another type.
+NARKE_EXPORT actor_core* find_actor_to_reuse(const actor_options& options,
+                                             const std::type_info& type);
 /// A new actor with one handle, whose constructor has not run.
 NARKE_EXPORT actor_core* make_actor(const actor_options& options, const std::type_info& type);
-/// The living actor of that name with one more handle. Throws actor_not_found, or std::invalid_argument for another type.
+/// The living actor of that name with one more handle. Throws actor_not_found, or
+/// std::invalid_argument for another type.
 NARKE_EXPORT actor_core* find_actor(const std::string& name, const std::type_info& type);
 /// Makes `node` the first call of the actor.
 NARKE_EXPORT void submit_constructor(actor_core& actor, task_node& node) noexcept;
 NARKE_EXPORT void submit_call(actor_core& actor, task_node& node) noexcept;
 NARKE_EXPORT void kill_actor(actor_core& actor);
-NARKE_EXPORT void set_actor_state(actor_core& actor, void* state, void (*destroy)(void* state) noexcept) noexcept;
+NARKE_EXPORT void set_actor_state(actor_core& actor, void* state,
+                                  void (*destroy)(void* state) noexcept) noexcept;
 NARKE_EXPORT void* actor_state(const actor_core& actor) noexcept;
 [[noreturn]] NARKE_EXPORT void throw_empty_handle(const char* call);
 
@@ -67,31 +73,35 @@ struct call_method {
 
   template <class... A>
   decltype(auto) operator()(A&&... arguments) const {
-    return std::invoke(method, *static_cast<T*>(actor_state(*actor)), std::forward<A>(arguments)...);
+    return std::invoke(method, *static_cast<T*>(actor_state(*actor)),
+                       std::forward<A>(arguments)...);
   }
 };
 
 template <class T, class... A>
-concept makes = std::is_constructible_v<T, A...> || requires(A&&... a) { T{std::forward<A>(a)...}; };
+concept makes = std::is_constructible_v<T, A...> || requires(A&&... a) {
+  T{std::forward<A>(a)...};
+};
 
-// What a constructor receives for an argument given as A: refs as their values where T takes those, else as they are.
+// What a constructor receives for an argument given as A: refs as their values where T takes those,
+// else as they are.
 template <class A>
 struct gathered_parameter : generic_parameter<A> {};
 template <class A>
-  requires is_vector_of_refs<std::remove_cvref_t<A>>
+requires is_vector_of_refs<std::remove_cvref_t<A>>
 struct gathered_parameter<A> {
   using type = std::vector<typename std::remove_cvref_t<A>::value_type::value_type>&&;
 };
 template <class A>
 struct moved_parameter : generic_parameter<A> {};
 template <class A>
-  requires(is_object_ref<A>)
-struct moved_parameter<A> {
+requires(is_object_ref<A>) struct moved_parameter<A> {
   using type = typename A::value_type&&;
 };
 template <class A>
-struct moved_or_gathered_parameter
-    : std::conditional_t<is_vector_of_refs<std::remove_cvref_t<A>>, gathered_parameter<A>, moved_parameter<A>> {};
+struct moved_or_gathered_parameter : std::conditional_t<is_vector_of_refs<std::remove_cvref_t<A>>,
+                                                        gathered_parameter<A>, moved_parameter<A>> {
+};
 
 // The first of these ways in which T can be made.
 template <class T, class... A>
@@ -134,17 +144,21 @@ class actor_handle {
     }
   }
 
-  /// The method, to be called by .remote(…). For an overloaded method, cast the pointer to the overload.
+  /// The method, to be called by .remote(…). For an overloaded method, cast the pointer to the
+  /// overload.
   template <class Method>
-    requires std::is_member_function_pointer_v<Method>
+  requires std::is_member_function_pointer_v<Method>
   [[nodiscard]] auto task(Method method) const {
     using declared = detail::declared_parameters<Method>;
-    static_assert(std::is_base_of_v<typename declared::object, T>, "narke: this is not a method of the actor's class");
+    static_assert(std::is_base_of_v<typename declared::object, T>,
+                  "narke: this is not a method of the actor's class");
     return actor_method<T, Method, 0, typename declared::member_function>{*this, method};
   }
 
   explicit operator bool() const noexcept { return actor_ != nullptr; }
-  friend bool operator==(const actor_handle& a, const actor_handle& b) noexcept { return a.actor_ == b.actor_; }
+  friend bool operator==(const actor_handle& a, const actor_handle& b) noexcept {
+    return a.actor_ == b.actor_;
+  }
 
  private:
   friend struct detail::handle_access;
@@ -174,11 +188,14 @@ struct handle_access {
 template <class T, class Method, std::size_t N, class... P>
 class actor_method<T, Method, N, detail::parameter_list<P...>> {
  public:
-  actor_method(actor_handle<T> handle, Method method) : handle_{std::move(handle)}, method_{method} {}
+  actor_method(actor_handle<T> handle, Method method)
+      : handle_{std::move(handle)}, method_{method} {}
 
-  /// Calls the method and returns at once with the ref to its result, or with N refs. On a dead actor `get` of the ref
-  /// throws actor_died_error. Throws std::invalid_argument for an empty handle or ref, and as a task's remote. Any thread.
-  auto remote(detail::argument<P>... arguments, source_location location = source_location::current()) const {
+  /// Calls the method and returns at once with the ref to its result, or with N refs. On a dead
+  /// actor `get` of the ref throws actor_died_error. Throws std::invalid_argument for an empty
+  /// handle or ref, and as a task's remote. Any thread.
+  auto remote(detail::argument<P>... arguments,
+              source_location location = source_location::current()) const {
     using holder = detail::owned_callable<detail::call_method<T, Method>>;
     using node = detail::task_impl<holder, N, P...>;
     detail::actor_core& actor = detail::handle_access::checked(handle_, "remote");
@@ -204,14 +221,17 @@ class actor_method<T, Method, N, detail::parameter_list<P...>> {
 template <class T>
 class actor_class {
  public:
-  explicit actor_class(actor_options options) : options_{std::move(options)} { detail::check_actor_options(options_); }
+  explicit actor_class(actor_options options) : options_{std::move(options)} {
+    detail::check_actor_options(options_);
+  }
 
   /// The same class with these options and no others.
   actor_class options(actor_options replaced) const { return actor_class{std::move(replaced)}; }
 
-  /// Makes an actor and returns at once; T's constructor runs with these arguments in the runtime. Refs stand for their
-  /// values, read by const reference, or moved when it is the last of an rvalue, unless T's constructor takes refs.
-  /// Throws std::invalid_argument for a name that is taken, infeasible_request, and as a task's remote. Any thread.
+  /// Makes an actor and returns at once; T's constructor runs with these arguments in the runtime.
+  /// Refs stand for their values, read by const reference, or moved when it is the last of an
+  /// rvalue, unless T's constructor takes refs. Throws std::invalid_argument for a name that is
+  /// taken, infeasible_request, and as a task's remote. Any thread.
   template <class... A>
   actor_handle<T> remote(A&&... arguments) const {
     using parameters = decltype(detail::constructor_parameters_of<T, A...>());
@@ -249,14 +269,16 @@ actor_class<T> actor(actor_options options = {}) {
   return actor_class<T>{std::move(options)};
 }
 
-/// The living actor of that name. Throws actor_not_found, and std::invalid_argument when it is not a T.
+/// The living actor of that name. Throws actor_not_found, and std::invalid_argument when it is not
+/// a T.
 template <class T>
 actor_handle<T> get_actor(const std::string& name) {
   return detail::handle_access::adopt<T>(*detail::find_actor(name, typeid(T)));
 }
 
-/// Ends the actor: pending and later calls throw actor_died_error, and so does the one that runs, at once; the state is
-/// destroyed when its method returns. Does nothing to a dead actor. Any thread.
+/// Ends the actor: pending and later calls throw actor_died_error, and so does the one that runs,
+/// at once; the state is destroyed when its method returns. Does nothing to a dead actor. Any
+/// thread.
 template <class T>
 void kill(const actor_handle<T>& handle) {
   detail::kill_actor(detail::handle_access::checked(handle, "kill"));
@@ -267,6 +289,7 @@ void kill(const actor_handle<T>& handle) {
 template <class T>
 struct std::hash<narke::actor_handle<T>> {
   std::size_t operator()(const narke::actor_handle<T>& handle) const noexcept {
-    return handle ? std::hash<const void*>{}(&narke::detail::handle_access::checked(handle, "hash")) : 0;
+    return handle ? std::hash<const void*>{}(&narke::detail::handle_access::checked(handle, "hash"))
+                  : 0;
   }
 };

@@ -1,5 +1,6 @@
-// The exceptions of narke. All derive from narke::error, a std::runtime_error; misuse of an argument is a
-// std::invalid_argument instead. Every message says what was asked, what there is and what to do.
+// The exceptions of narke. All derive from narke::error, a std::runtime_error; misuse of an
+// argument is a std::invalid_argument instead. Every message says what was asked, what there is and
+// what to do.
 #pragma once
 
 #include <exception>

@@ -1,5 +1,5 @@
-// get, wait, as_completed, is_ready: from refs to values. All may be called from any thread. In a task, waiting gives
-// the task's CPUs back until it goes on.
+// get, wait, as_completed, is_ready: from refs to values. All may be called from any thread. In a
+// task, waiting gives the task's CPUs back until it goes on.
 #pragma once
 
 #include <array>
@@ -51,7 +51,8 @@ void finish(const object_ref<T>& ref, std::chrono::nanoseconds timeout = for_eve
   slot.throw_if_failed();
 }
 
-// The value of a ready ref that is given up: moved when it is the last, else copied. The ref is then empty.
+// The value of a ready ref that is given up: moved when it is the last, else copied. The ref is
+// then empty.
 template <class T>
 T take(object_ref<T>& ref) {
   if constexpr (!std::is_void_v<T>) {
@@ -89,8 +90,9 @@ void finish(const std::vector<object_ref<T>>& refs, std::chrono::nanoseconds tim
 template <class T>
 auto values(const std::vector<object_ref<T>>& refs) {
   if constexpr (!std::is_void_v<T>) {
-    static_assert(is_copyable<T>,
-                  "narke::get: a list of refs to move-only values is given up: get(std::move(refs))");
+    static_assert(
+        is_copyable<T>,
+        "narke::get: a list of refs to move-only values is given up: get(std::move(refs))");
     std::vector<T> all;
     all.reserve(refs.size());
     for (const object_ref<T>& ref : refs) {
@@ -128,7 +130,8 @@ auto value_of(Ref&& ref) {
   using value = typename std::remove_cvref_t<Ref>::value_type;
   if constexpr (std::is_void_v<value>) {
     return std::monostate{};
-  } else if constexpr (std::is_lvalue_reference_v<Ref> || std::is_const_v<std::remove_reference_t<Ref>>) {
+  } else if constexpr (std::is_lvalue_reference_v<Ref> ||
+                       std::is_const_v<std::remove_reference_t<Ref>>) {
     static_assert(is_copyable<value>,
                   "narke::get: a ref to a move-only value is given up: get(std::move(ref), …)");
     return value(std::as_const(ref_access::typed<value>(*ref_access::slot(ref)).value()));
@@ -139,34 +142,39 @@ auto value_of(Ref&& ref) {
 
 }  // namespace detail
 
-/// Waits for the value and returns a reference into the store, valid while `ref` lives and is not moved from.
-/// Throws what the task threw, with its type; std::invalid_argument when `ref` is empty.
+/// Waits for the value and returns a reference into the store, valid while `ref` lives and is not
+/// moved from. Throws what the task threw, with its type; std::invalid_argument when `ref` is
+/// empty.
 template <class T>
-  requires(!std::is_void_v<T>)
-const T& get(const object_ref<T>& ref, source_location = source_location::current()) {
+requires(!std::is_void_v<T>) const T& get(const object_ref<T>& ref,
+                                          source_location = source_location::current()) {
   detail::finish(ref);
   return detail::ref_access::typed<T>(*detail::ref_access::slot(ref)).value();
 }
-/// Waits for the value and returns it: moved out when this is the last ref, else copied; `ref` is then empty. A get that
-/// throws leaves `ref` as it was. Throws std::invalid_argument for a move-only value of which this is not the last ref.
+/// Waits for the value and returns it: moved out when this is the last ref, else copied; `ref` is
+/// then empty. A get that throws leaves `ref` as it was. Throws std::invalid_argument for a
+/// move-only value of which this is not the last ref.
 template <class T>
 T get(object_ref<T>&& ref, source_location = source_location::current()) {
   detail::finish(ref);
   return detail::take(ref);
 }
 /// Waits until the task is done.
-inline void get(const object_ref<void>& ref, source_location = source_location::current()) { detail::finish(ref); }
+inline void get(const object_ref<void>& ref, source_location = source_location::current()) {
+  detail::finish(ref);
+}
 
 /// As get(ref), but throws get_timeout_error when the value is not there in time; the task goes on.
 template <class T, class Rep, class Period>
-  requires(!std::is_void_v<T>)
-const T& get(const object_ref<T>& ref, std::chrono::duration<Rep, Period> timeout,
-             source_location = source_location::current()) {
+requires(!std::is_void_v<T>) const T& get(const object_ref<T>& ref,
+                                          std::chrono::duration<Rep, Period> timeout,
+                                          source_location = source_location::current()) {
   detail::finish(ref, detail::timeout_of(timeout));
   return detail::ref_access::typed<T>(*detail::ref_access::slot(ref)).value();
 }
 template <class T, class Rep, class Period>
-T get(object_ref<T>&& ref, std::chrono::duration<Rep, Period> timeout, source_location = source_location::current()) {
+T get(object_ref<T>&& ref, std::chrono::duration<Rep, Period> timeout,
+      source_location = source_location::current()) {
   detail::finish(ref, detail::timeout_of(timeout));
   return detail::take(ref);
 }
@@ -200,11 +208,15 @@ auto get(std::vector<object_ref<T>>&& refs, std::chrono::duration<Rep, Period> t
   return detail::take_all(refs);
 }
 
-/// The values of several refs as a tuple; void becomes std::monostate. Throws at the first failure in that order.
+/// The values of several refs as a tuple; void becomes std::monostate. Throws at the first failure
+/// in that order.
 template <class First, class Second, class... Rest>
-  requires(detail::is_object_ref<std::remove_cvref_t<First>> && detail::is_object_ref<std::remove_cvref_t<Second>> &&
-           (true && ... && detail::is_object_ref<std::remove_cvref_t<Rest>>))
-auto get(First&& first, Second&& second, Rest&&... rest) {
+requires(detail::is_object_ref<std::remove_cvref_t<First>>&&
+             detail::is_object_ref<std::remove_cvref_t<Second>> &&
+         (true && ... &&
+          detail::is_object_ref<std::remove_cvref_t<Rest>>)) auto get(First&& first,
+                                                                      Second&& second,
+                                                                      Rest&&... rest) {
   // All of them before the first wait.
   detail::ref_access::checked(first, "get");
   detail::ref_access::checked(second, "get");
@@ -212,7 +224,8 @@ auto get(First&& first, Second&& second, Rest&&... rest) {
   detail::finish(first);
   detail::finish(second);
   (detail::finish(rest), ...);
-  return std::tuple{detail::value_of(std::forward<First>(first)), detail::value_of(std::forward<Second>(second)),
+  return std::tuple{detail::value_of(std::forward<First>(first)),
+                    detail::value_of(std::forward<Second>(second)),
                     detail::value_of(std::forward<Rest>(rest))...};
 }
 
@@ -229,15 +242,17 @@ struct wait_result {
   std::vector<object_ref<T>> not_ready;
 };
 
-/// Waits until `num_returns` of the refs are ready, or the timeout passes (0 polls). `ready` holds at most num_returns;
-/// a failed task counts as ready. Throws std::invalid_argument for duplicates, an empty ref, a negative timeout, and
-/// num_returns below 1 or above the length of a list that is not empty.
+/// Waits until `num_returns` of the refs are ready, or the timeout passes (0 polls). `ready` holds
+/// at most num_returns; a failed task counts as ready. Throws std::invalid_argument for duplicates,
+/// an empty ref, a negative timeout, and num_returns below 1 or above the length of a list that is
+/// not empty.
 template <class T>
 wait_result<T> wait(std::vector<object_ref<T>> refs, const wait_options& options = {},
-                                  source_location = source_location::current()) {
+                    source_location = source_location::current()) {
   detail::check_no_empty_ref(refs, "wait");
-  const std::vector<bool> is_ready = detail::wait_for_some(
-      detail::slots_of(refs), options.num_returns, options.timeout.has_value(), options.timeout.value());
+  const std::vector<bool> is_ready =
+      detail::wait_for_some(detail::slots_of(refs), options.num_returns,
+                            options.timeout.has_value(), options.timeout.value());
   wait_result<T> result;
   result.not_ready.reserve(refs.size());
   for (std::size_t i = 0; i != refs.size(); ++i) {
@@ -246,12 +261,14 @@ wait_result<T> wait(std::vector<object_ref<T>> refs, const wait_options& options
   return result;
 }
 
-/// Refs in the order in which they become ready: a range for one pass, which owns its copies of the refs. For one thread.
+/// Refs in the order in which they become ready: a range for one pass, which owns its copies of the
+/// refs. For one thread.
 template <class T>
 class completion_range {
  public:
   explicit completion_range(std::vector<object_ref<T>> refs)
-      : refs_{(detail::check_no_empty_ref(refs, "as_completed"), std::move(refs))}, queue_{detail::slots_of(refs_)} {}
+      : refs_{(detail::check_no_empty_ref(refs, "as_completed"), std::move(refs))},
+        queue_{detail::slots_of(refs_)} {}
 
   class iterator {
    public:
@@ -268,7 +285,9 @@ class completion_range {
       return *this;
     }
     void operator++(int) { advance(); }
-    friend bool operator==(const iterator& it, std::default_sentinel_t) noexcept { return it.at_end_; }
+    friend bool operator==(const iterator& it, std::default_sentinel_t) noexcept {
+      return it.at_end_;
+    }
 
    private:
     void advance() {
@@ -294,10 +313,11 @@ class completion_range {
   std::size_t handed_out_ = 0;
 };
 
-/// for (auto& ref : as_completed(refs)): each as it becomes ready, O(1) each. Duplicates come once each.
+/// for (auto& ref : as_completed(refs)): each as it becomes ready, O(1) each. Duplicates come once
+/// each.
 template <class T>
 completion_range<T> as_completed(std::vector<object_ref<T>> refs,
-                                               source_location = source_location::current()) {
+                                 source_location = source_location::current()) {
   return completion_range<T>{std::move(refs)};
 }
 

@@ -1,6 +1,6 @@
-// A reference to a value that will be there: the result of a task, of an actor call, or of put. Regular: empty by
-// default, copyable, comparable, hashable. Copies may be used from different threads at once; one object_ref may be
-// read by many threads or changed by one, like a shared_ptr.
+// A reference to a value that will be there: the result of a task, of an actor call, or of put.
+// Regular: empty by default, copyable, comparable, hashable. Copies may be used from different
+// threads at once; one object_ref may be read by many threads or changed by one, like a shared_ptr.
 #pragma once
 
 #include <cstddef>
@@ -48,20 +48,22 @@ class object_ref {
 
   /// A ref of any type becomes one of void: for lists of mixed types.
   template <class U>
-    requires(std::is_void_v<T> && !std::is_void_v<U>)
-  object_ref(const object_ref<U>& other) noexcept : slot_{other.slot_} {
+  requires(std::is_void_v<T> && !std::is_void_v<U>) object_ref(const object_ref<U>& other)
+  noexcept : slot_{other.slot_} {
     if (slot_ != nullptr) {
       slot_->add_ref();
     }
   }
   template <class U>
-    requires(std::is_void_v<T> && !std::is_void_v<U>)
-  object_ref(object_ref<U>&& other) noexcept : slot_{std::exchange(other.slot_, nullptr)} {}
+  requires(std::is_void_v<T> && !std::is_void_v<U>) object_ref(object_ref<U>&& other)
+  noexcept : slot_{std::exchange(other.slot_, nullptr)} {}
 
   /// False for an empty ref.
   explicit operator bool() const noexcept { return slot_ != nullptr; }
   /// Equal when both point to the same object, or both are empty.
-  friend bool operator==(const object_ref& a, const object_ref& b) noexcept { return a.slot_ == b.slot_; }
+  friend bool operator==(const object_ref& a, const object_ref& b) noexcept {
+    return a.slot_ == b.slot_;
+  }
 
   void swap(object_ref& other) noexcept { std::swap(slot_, other.slot_); }
   friend void swap(object_ref& a, object_ref& b) noexcept { a.swap(b); }

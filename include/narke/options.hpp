@@ -1,6 +1,7 @@
-// The options of init, task, actor and wait: aggregates for designated initializers, fields in a fixed order, each
-// with its default. Numbers take any arithmetic type and durations any std::chrono duration, without narrowing.
-// Nothing is checked here: the call that takes the options checks them and names the field that is wrong.
+// The options of init, task, actor and wait: aggregates for designated initializers, fields in a
+// fixed order, each with its default. Numbers take any arithmetic type and durations any
+// std::chrono duration, without narrowing. Nothing is checked here: the call that takes the options
+// checks them and names the field that is wrong.
 #pragma once
 
 #include <chrono>
@@ -19,7 +20,7 @@ class number {
  public:
   constexpr number() noexcept = default;
   template <class Arithmetic>
-    requires std::is_arithmetic_v<Arithmetic>
+  requires std::is_arithmetic_v<Arithmetic>
   constexpr number(Arithmetic value) noexcept : value_{static_cast<double>(value)} {}
 
   constexpr operator double() const noexcept { return value_; }
@@ -28,14 +29,16 @@ class number {
   double value_ = 0;
 };
 
-/// A duration of any std::chrono type, or none. Kept in nanoseconds; what is longer than that can hold means for ever.
+/// A duration of any std::chrono type, or none. Kept in nanoseconds; what is longer than that can
+/// hold means for ever.
 class time_limit {
  public:
   constexpr time_limit() noexcept = default;
   constexpr time_limit(std::nullopt_t) noexcept {}
   template <class Rep, class Period>
   constexpr time_limit(std::chrono::duration<Rep, Period> duration) noexcept
-      : set_{true}, nanoseconds_{saturated(std::chrono::duration<double, std::nano>{duration}.count())} {
+      : set_{true},
+        nanoseconds_{saturated(std::chrono::duration<double, std::nano>{duration}.count())} {
     if constexpr (std::is_integral_v<Rep>) {
       if (nanoseconds_ != std::numeric_limits<std::int64_t>::max()) {
         nanoseconds_ = std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
@@ -50,7 +53,8 @@ class time_limit {
   }
 
  private:
-  // Requires a decision for NaN, which no comparison makes: it becomes the smallest number, which every check refuses.
+  // Requires a decision for NaN, which no comparison makes: it becomes the smallest number, which
+  // every check refuses.
   static constexpr std::int64_t saturated(double nanoseconds) noexcept {
     constexpr double limit = 9.2e18;
     if (nanoseconds >= limit) {
@@ -74,7 +78,9 @@ class scheduling {
 
   static constexpr scheduling automatic() noexcept { return scheduling{wish::automatic, -1}; }
   static constexpr scheduling spread() noexcept { return scheduling{wish::spread, -1}; }
-  static constexpr scheduling numa_node(int node) noexcept { return scheduling{wish::numa_node, node}; }
+  static constexpr scheduling numa_node(int node) noexcept {
+    return scheduling{wish::numa_node, node};
+  }
   static constexpr scheduling gpu(int id) noexcept { return scheduling{wish::gpu, id}; }
 
   [[nodiscard]] constexpr wish kind() const noexcept { return kind_; }
@@ -109,10 +115,11 @@ struct task_options {
 };
 
 struct actor_options {
-  std::optional<number> num_cpus = {};  ///< unset: 0 while idle, 1 while a method runs; set: held for life
+  std::optional<number> num_cpus =
+      {};  ///< unset: 0 while idle, 1 while a method runs; set: held for life
   number num_gpus = 0;
-  number gpu_memory = 0;                ///< bytes on each GPU
-  number memory = 0;                    ///< bytes of host memory
+  number gpu_memory = 0;  ///< bytes on each GPU
+  number memory = 0;      ///< bytes of host memory
   resource_map resources = {};
   std::string name = {};
   number max_restarts = 0;
@@ -135,7 +142,8 @@ struct runtime_options {
   std::optional<number> num_cpus = {};
   std::optional<number> num_gpus = {};
   resource_map resources = {};
-  std::optional<number> object_store_memory = {};  ///< bytes; default 30 % of what this process may use
+  std::optional<number> object_store_memory =
+      {};  ///< bytes; default 30 % of what this process may use
   std::string object_spilling_directory = {};
   emulated_gpu_options emulated_gpus = {};
   std::string logging_level = {};  ///< trace, debug, info, warning, error or off

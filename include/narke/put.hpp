@@ -28,7 +28,9 @@ class put_slot final : public typed_slot<T> {
     this->publish_unshared();
   }
   static void* operator new(std::size_t bytes) { return allocate_node(bytes); }
-  static void operator delete(void* memory, std::size_t bytes) noexcept { free_node(memory, bytes); }
+  static void operator delete(void* memory, std::size_t bytes) noexcept {
+    free_node(memory, bytes);
+  }
 
  private:
   void let_go() noexcept override {
@@ -40,11 +42,13 @@ class put_slot final : public typed_slot<T> {
 }  // namespace detail
 
 /// Stores `value` and returns a ref to it: an lvalue is copied once, an rvalue moved. Any thread.
-/// Throws object_store_full_error when it does not fit into object_store_memory, and what its copy or move throws.
+/// Throws object_store_full_error when it does not fit into object_store_memory, and what its copy
+/// or move throws.
 template <class U>
 object_ref<std::decay_t<U>> put(U&& value, source_location = source_location::current()) {
   using stored = std::decay_t<U>;
-  static_assert(!detail::is_object_ref<stored>, "narke::put: this is a ref already; pass it on as it is");
+  static_assert(!detail::is_object_ref<stored>,
+                "narke::put: this is a ref already; pass it on as it is");
   detail::check_can_put();
   if constexpr (detail::is_counted<stored>) {
     const stored& seen = value;

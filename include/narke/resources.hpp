@@ -35,7 +35,8 @@ struct report_options {
   bool tasks = false;
 };
 
-/// CPU, GPU, memory, object_store_memory (bytes), node:<host>, accelerator_type:<T>, and custom resources.
+/// CPU, GPU, memory, object_store_memory (bytes), node:<host>, accelerator_type:<T>, and custom
+/// resources.
 NARKE_EXPORT std::map<std::string, double> cluster_resources();
 /// The same, now. A resource of which nothing is left is absent.
 NARKE_EXPORT std::map<std::string, double> available_resources();
@@ -46,8 +47,8 @@ NARKE_EXPORT std::vector<int> get_gpu_ids();
 
 /// The JSON of `narke report --json`.
 NARKE_EXPORT std::string report(const report_options& options = {});
-/// Writes what was recorded as Chrome trace events, for Perfetto. Throws narke::error naming the file when it cannot be
-/// written; nothing is then left behind.
+/// Writes what was recorded as Chrome trace events, for Perfetto. Throws narke::error naming the
+/// file when it cannot be written; nothing is then left behind.
 NARKE_EXPORT void timeline(const std::string& path);
 
 }  // namespace narke

@@ -12,8 +12,8 @@
 
 namespace narke {
 
-/// Starts the runtime: threads, resources, store. Throws already_initialized, std::invalid_argument naming a bad field
-/// or environment variable, narke::error when no thread can be made. Any thread.
+/// Starts the runtime: threads, resources, store. Throws already_initialized, std::invalid_argument
+/// naming a bad field or environment variable, narke::error when no thread can be made. Any thread.
 NARKE_EXPORT void init(const runtime_options& options = {});
 
 /// True between init and the end of shutdown.
@@ -23,11 +23,13 @@ namespace detail {
 NARKE_EXPORT bool shutdown_within(std::chrono::nanoseconds timeout);
 }
 
-/// Asks running tasks to stop, waits for them, and drops queued ones: their refs throw task_cancelled_error. Does nothing
-/// when there is no runtime. Throws narke::error when called from inside a task. Logs every 10 s who still runs.
+/// Asks running tasks to stop, waits for them, and drops queued ones: their refs throw
+/// task_cancelled_error. Does nothing when there is no runtime. Throws narke::error when called
+/// from inside a task. Logs every 10 s who still runs.
 NARKE_EXPORT void shutdown();
 
-/// As shutdown, but waits no longer than `timeout`. False: still draining, nothing new starts; call again to go on.
+/// As shutdown, but waits no longer than `timeout`. False: still draining, nothing new starts; call
+/// again to go on.
 template <class Rep, class Period>
 bool shutdown(std::chrono::duration<Rep, Period> timeout) {
   return detail::shutdown_within(time_limit{timeout}.value());
@@ -42,8 +44,8 @@ class session {
   ~session() { shutdown(); }
 };
 
-/// In a task: true when it should end early, because it was cancelled or the runtime shuts down. Elsewhere: true while
-/// the runtime shuts down. Cheap enough for a loop.
+/// In a task: true when it should end early, because it was cancelled or the runtime shuts down.
+/// Elsewhere: true while the runtime shuts down. Cheap enough for a loop.
 NARKE_EXPORT bool stop_requested() noexcept;
 /// The same as a token, for std::condition_variable_any and the like.
 NARKE_EXPORT std::stop_token stop_token();

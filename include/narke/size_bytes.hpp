@@ -1,5 +1,6 @@
-// How many bytes a value takes in the object store. Specialise size_bytes for a type that owns memory which this
-// cannot see:   template <> std::size_t narke::size_bytes(const image& value) { return value.pixels.size(); }
+// How many bytes a value takes in the object store. Specialise size_bytes for a type that owns
+// memory which this cannot see:   template <> std::size_t narke::size_bytes(const image& value) {
+// return value.pixels.size(); }
 #pragma once
 
 #include <cstddef>
@@ -35,7 +36,7 @@ inline constexpr bool is_tuple_like<std::pair<A, B>> = true;
 // A path is a range of paths: such a type says nothing of what it owns.
 template <class T>
 concept is_range_of_others = std::ranges::forward_range<const T&> &&
-                             !std::is_same_v<std::remove_cvref_t<std::ranges::range_reference_t<const T&>>, T>;
+    !std::is_same_v<std::remove_cvref_t<std::ranges::range_reference_t<const T&>>, T>;
 
 /// The bytes of a value by size_bytes, a user's specialisation or overload included.
 template <class T>
@@ -65,8 +66,9 @@ template <class Range>
 
 }  // namespace detail
 
-/// The bytes of `value` with what it owns: elements of ranges, pointees of unique_ptr, members of tuples, pairs and
-/// optionals. Anything else counts as sizeof(T). Safe to call from any thread that may read `value`.
+/// The bytes of `value` with what it owns: elements of ranges, pointees of unique_ptr, members of
+/// tuples, pairs and optionals. Anything else counts as sizeof(T). Safe to call from any thread
+/// that may read `value`.
 template <class T>
 [[nodiscard]] std::size_t size_bytes(const T& value) {
   if constexpr (std::is_trivially_copyable_v<T>) {
@@ -74,14 +76,18 @@ template <class T>
   } else if constexpr (detail::is_optional<T>) {
     return sizeof(T) + (value ? detail::object_bytes(*value) - sizeof(*value) : 0);
   } else if constexpr (detail::is_unique_ptr<T>) {
-    if constexpr (requires { sizeof(typename T::element_type); } && !std::is_array_v<typename T::element_type>) {
+    if constexpr (requires { sizeof(typename T::element_type); } &&
+                  !std::is_array_v<typename T::element_type>) {
       return sizeof(T) + (value ? detail::object_bytes(*value) : 0);
     } else {
       return sizeof(T);
     }
   } else if constexpr (detail::is_tuple_like<T>) {
     return std::apply(
-        [](const auto&... each) { return (sizeof(T) + ... + (detail::object_bytes(each) - sizeof(each))); }, value);
+        [](const auto&... each) {
+          return (sizeof(T) + ... + (detail::object_bytes(each) - sizeof(each)));
+        },
+        value);
   } else if constexpr (detail::is_range_of_others<T>) {
     return sizeof(T) + detail::owned_by_range(value);
   } else {

@@ -26,7 +26,8 @@ namespace {
 constexpr int calls_per_turn = 64;  // then others in the queue have theirs
 
 bool asks_for_something(const internal::resource_request& request) noexcept {
-  return !request.cpus.is_zero() || !request.gpus.is_zero() || request.memory_bytes != 0 || !request.custom.empty();
+  return !request.cpus.is_zero() || !request.gpus.is_zero() || request.memory_bytes != 0 ||
+         !request.custom.empty();
 }
 
 }  // namespace
@@ -67,7 +68,8 @@ actor_core::actor_core(const actor_options& options, const std::type_info& type)
 bool actor_core::try_add_handle() noexcept {
   std::uint32_t seen = handles_.load(std::memory_order_acquire);
   while (seen != 0) {
-    if (handles_.compare_exchange_weak(seen, seen + 1, std::memory_order_acq_rel, std::memory_order_acquire)) {
+    if (handles_.compare_exchange_weak(seen, seen + 1, std::memory_order_acq_rel,
+                                       std::memory_order_acquire)) {
       return true;
     }
   }
@@ -199,9 +201,12 @@ void actor_core::open() noexcept {
 std::size_t actor_core::allowed_locked() const noexcept {
   switch (phase_) {
     case phase::arriving:
-    case phase::dead: return 0;
-    case phase::constructing: return 1;
-    case phase::alive: return max_concurrency_;
+    case phase::dead:
+      return 0;
+    case phase::constructing:
+      return 1;
+    case phase::alive:
+      return max_concurrency_;
   }
   return 0;
 }
@@ -236,7 +241,8 @@ cpu_hold actor_core::hold_of_methods() const noexcept {
   if (methods_take_permit_) {
     return cpu_hold::permit;
   }
-  // CPUs held for life are lent out while the only method waits; of several methods none can say so alone.
+  // CPUs held for life are lent out while the only method waits; of several methods none can say so
+  // alone.
   return !request_.cpus.is_zero() && max_concurrency_ == 1 ? cpu_hold::placement : cpu_hold::none;
 }
 
@@ -289,7 +295,8 @@ bool actor_core::try_call_in_place(task_node& node) noexcept {
   }
   {
     const std::lock_guard lock{mutex_};
-    if (phase_ != phase::alive || mailbox_.empty() || mailbox_.front() != &node || begin_call_locked() == nullptr) {
+    if (phase_ != phase::alive || mailbox_.empty() || mailbox_.front() != &node ||
+        begin_call_locked() == nullptr) {
       return false;
     }
     ++in_place_;
@@ -359,9 +366,10 @@ std::string actor_core::display_name() const {
 
 std::exception_ptr actor_core::death_error_locked() const {
   if (cause_ == nullptr) {
-    return std::make_exception_ptr(actor_died_error{
-        fmt::format("{} is dead: it was killed, or the runtime was shut down. Make another by actor<T>().remote(…)",
-                    display_name())});
+    return std::make_exception_ptr(
+        actor_died_error{fmt::format("{} is dead: it was killed, or the runtime was shut down. "
+                                     "Make another by actor<T>().remote(…)",
+                                     display_name())});
   }
   std::string what = "it threw something that is not a std::exception";
   try {
@@ -370,11 +378,12 @@ std::exception_ptr actor_core::death_error_locked() const {
     what = thrown.what();
   } catch (...) {  // named above
   }
-  return std::make_exception_ptr(
-      actor_died_error{fmt::format("{} is dead: its constructor failed: {}", display_name(), what), cause_});
+  return std::make_exception_ptr(actor_died_error{
+      fmt::format("{} is dead: its constructor failed: {}", display_name(), what), cause_});
 }
 
-// Requires: the caller owns the queue's reference. Somebody who cancelled the call may have claimed it before.
+// Requires: the caller owns the queue's reference. Somebody who cancelled the call may have claimed
+// it before.
 void actor_core::fail_ready(task_node& node, const std::exception_ptr& error) noexcept {
   if (node.claim(task_state::ready)) {
     internal::finish_with_error(node, error);
@@ -383,8 +392,8 @@ void actor_core::fail_ready(task_node& node, const std::exception_ptr& error) no
   node.release_ref();
 }
 
-// A call on the lists of its arguments: it stays there, and they let it go. If its last argument is ready at this moment,
-// then its call_is_ready is under way and fails it.
+// A call on the lists of its arguments: it stays there, and they let it go. If its last argument is
+// ready at this moment, then its call_is_ready is under way and fails it.
 void actor_core::fail_waiting(task_node& node, const std::exception_ptr& error) noexcept {
   if (node.claim(task_state::waiting)) {
     internal::finish_with_error(node, error);
@@ -452,7 +461,8 @@ void actor_core::forget_held(task_node& node) noexcept {
     const auto held = held_by_.find(&node);
     if (held != held_by_.end()) {
       const std::uint64_t submitter = held->second;
-      std::erase_if(lines_.at(submitter), [&](const held_call& each) { return each.node == &node; });
+      std::erase_if(lines_.at(submitter),
+                    [&](const held_call& each) { return each.node == &node; });
       held_by_.erase(held);
       move_ready_locked(submitter);
       turn = next_turn_locked();
@@ -464,8 +474,9 @@ void actor_core::forget_held(task_node& node) noexcept {
 }
 
 bool actor_core::is_done_locked() const noexcept {
-  return (phase_ == phase::dead || no_handles_) && constructor_ == nullptr && !is_asking_ && mailbox_.empty() &&
-         lines_.empty() && running_.empty() && scheduled_ == 0 && in_place_ == 0 && !is_ended_;
+  return (phase_ == phase::dead || no_handles_) && constructor_ == nullptr && !is_asking_ &&
+         mailbox_.empty() && lines_.empty() && running_.empty() && scheduled_ == 0 &&
+         in_place_ == 0 && !is_ended_;
 }
 
 void actor_core::end_if_done() noexcept {

@@ -1,14 +1,16 @@
-// One actor: its mailbox, its state, and the rules of who may run when. Thread-safe; its mutex is a leaf: nothing of the
-// user's runs under it, and no other lock is taken.
+// One actor: its mailbox, its state, and the rules of who may run when. Thread-safe; its mutex is a
+// leaf: nothing of the user's runs under it, and no other lock is taken.
 //
 // Life of a call:
-//  1. submit: its place among the calls of its submitter is fixed. If it waits for an argument, or stands behind one that
-//     does, it is held back in the line of its submitter; else it goes to the mailbox.
+//  1. submit: its place among the calls of its submitter is fixed. If it waits for an argument, or
+//     stands behind one that does, it is held back in the line of its submitter; else it goes to
+//     the mailbox.
 //  2. When the head of a line is ready, it and the ready ones behind it go to the mailbox.
-//  3. Mailbox to worker: turns take calls off the mailbox, one turn at a time for each of max_concurrency.
+//  3. Mailbox to worker: turns take calls off the mailbox, one turn at a time for each of
+//     max_concurrency.
 //  4. It runs like any task, and its results are published.
-// The constructor is the first call; nothing else runs before it is done. An actor that asks for resources first waits
-// for the placement lane.
+// The constructor is the first call; nothing else runs before it is done. An actor that asks for
+// resources first waits for the placement lane.
 #pragma once
 
 #include <atomic>
@@ -44,7 +46,8 @@ class actor_core {
   [[nodiscard]] bool try_add_handle() noexcept;
   void release_handle() noexcept;
 
-  // Memory: one reference for all handles together, one for each call that is not finished, one for each turn.
+  // Memory: one reference for all handles together, one for each call that is not finished, one for
+  // each turn.
   void add_ref() noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }
   void release_ref() noexcept;
 
@@ -57,7 +60,8 @@ class actor_core {
   /// A call that waited for an argument, and that its caller has claimed, is out.
   void forget_held(task_node& node) noexcept;
 
-  /// Fails what waits and what runs; the state goes when nothing runs any more. `cause`: what the constructor threw.
+  /// Fails what waits and what runs; the state goes when nothing runs any more. `cause`: what the
+  /// constructor threw.
   void die(const std::exception_ptr& cause) noexcept;
 
   void set_state(void* state, void (*destroy)(void*) noexcept) noexcept;
@@ -88,7 +92,7 @@ class actor_core {
     arriving,      ///< the constructor waits for arguments or resources
     constructing,  ///< the constructor is in the mailbox or runs
     alive,
-    dead,          ///< calls fail; what runs may end
+    dead,  ///< calls fail; what runs may end
   };
   struct held_call {
     task_node* node;
@@ -139,21 +143,21 @@ class actor_core {
   mutable std::mutex mutex_;
   // Guarded by mutex_.
   phase phase_ = phase::arriving;
-  bool is_asking_ = false;              // it waits for its resources
-  bool is_placed_ = false;              // it holds its resources
-  bool is_ended_ = false;               // the state is gone, or going
+  bool is_asking_ = false;  // it waits for its resources
+  bool is_placed_ = false;  // it holds its resources
+  bool is_ended_ = false;   // the state is gone, or going
   bool no_handles_ = false;
-  std::exception_ptr cause_;            // what the constructor threw
-  task_node* constructor_ = nullptr;    // while it arrives
+  std::exception_ptr cause_;          // what the constructor threw
+  task_node* constructor_ = nullptr;  // while it arrives
   bool constructor_has_arguments_ = false;
-  std::deque<task_node*> mailbox_;      // ready to run, in order
+  std::deque<task_node*> mailbox_;                               // ready to run, in order
   std::unordered_map<std::uint64_t, line> lines_;                // by submitter; none is empty
   std::unordered_map<const task_node*, std::uint64_t> held_by_;  // whose line a held call is in
   std::vector<task_node*> running_;
   std::deque<actor_turn> turns_;
   std::vector<actor_turn*> idle_turns_;
-  std::size_t scheduled_ = 0;           // turns in a queue, or running
-  std::size_t in_place_ = 0;            // calls that run on the thread that waits for them
+  std::size_t scheduled_ = 0;  // turns in a queue, or running
+  std::size_t in_place_ = 0;   // calls that run on the thread that waits for them
 };
 
 }  // namespace narke::detail
@@ -166,7 +170,8 @@ struct actor_registry {
   static void add(detail::actor_core& actor);
   static void free_name(detail::actor_core& actor) noexcept;
   static void remove(detail::actor_core& actor) noexcept;
-  /// With one more handle; null when nobody living has the name. Throws std::invalid_argument when it is of another type.
+  /// With one more handle; null when nobody living has the name. Throws std::invalid_argument when
+  /// it is of another type.
   static detail::actor_core* find(const std::string& name, const std::type_info& type);
   /// Ends all. Requires: no worker is left.
   static void end_all() noexcept;

@@ -15,7 +15,7 @@ namespace {
 
 struct registry_state {
   std::mutex mutex;
-  std::set<detail::actor_core*> all;                // guarded by mutex; each keeps a reference
+  std::set<detail::actor_core*> all;                 // guarded by mutex; each keeps a reference
   std::map<std::string, detail::actor_core*> names;  // guarded by mutex; living actors only
 };
 
@@ -31,10 +31,11 @@ void actor_registry::add(detail::actor_core& actor) {
   registry_state& state = registry();
   const std::lock_guard lock{state.mutex};
   if (!actor.name().empty() && !state.names.emplace(actor.name(), &actor).second) {
-    throw std::invalid_argument{fmt::format(
-        "narke::actor: name: an actor '{}' is there already. Take another name, get_actor<T>(\"{}\"), or "
-        ".get_if_exists = true",
-        actor.name(), actor.name())};
+    throw std::invalid_argument{
+        fmt::format("narke::actor: name: an actor '{}' is there already. Take another name, "
+                    "get_actor<T>(\"{}\"), or "
+                    ".get_if_exists = true",
+                    actor.name(), actor.name())};
   }
   actor.add_ref();
   state.all.insert(&actor);
@@ -69,7 +70,9 @@ detail::actor_core* actor_registry::find(const std::string& name, const std::typ
   }
   if (found->second->type() != std::type_index{type}) {
     throw std::invalid_argument{
-        fmt::format("narke: actor '{}' is of another type than the one asked for; name the type it was made with", name)};
+        fmt::format("narke: actor '{}' is of another type than the one asked for; name the type it "
+                    "was made with",
+                    name)};
   }
   return found->second->try_add_handle() ? found->second : nullptr;
 }

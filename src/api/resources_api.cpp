@@ -80,12 +80,16 @@ std::vector<int> get_gpu_ids() {
 
 std::string report(const report_options& options) {
   if (options.tasks) {
-    throw error{"narke::report: tasks = true: this version of narke does not have that yet; leave it false"};
+    throw error{
+        "narke::report: tasks = true: this version of narke does not have that yet; leave it "
+        "false"};
   }
   internal::ensure_running("report");
   return internal::report_now();
 }
 
-void timeline(const std::string& path) { internal::write_chrome_trace(path); }
+void timeline(const std::string& path) {
+  internal::write_chrome_trace(path);
+}
 
 }  // namespace narke

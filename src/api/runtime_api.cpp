@@ -11,22 +11,30 @@ using internal::current_phase;
 using internal::runtime_phase;
 using internal::this_thread_state;
 
-void init(const runtime_options& options) { internal::start_runtime(options); }
+void init(const runtime_options& options) {
+  internal::start_runtime(options);
+}
 
 bool is_initialized() noexcept {
   const runtime_phase phase = current_phase.load(std::memory_order_acquire);
   return phase == runtime_phase::running || phase == runtime_phase::draining;
 }
 
-void shutdown() { static_cast<void>(internal::stop_runtime(detail::for_ever)); }
+void shutdown() {
+  static_cast<void>(internal::stop_runtime(detail::for_ever));
+}
 
-bool detail::shutdown_within(std::chrono::nanoseconds timeout) { return internal::stop_runtime(timeout); }
+bool detail::shutdown_within(std::chrono::nanoseconds timeout) {
+  return internal::stop_runtime(timeout);
+}
 
 bool stop_requested() noexcept {
   return current_phase.load(std::memory_order_acquire) == runtime_phase::draining;
 }
 
-std::stop_token stop_token() { return internal::runtime_stop_source().get_token(); }
+std::stop_token stop_token() {
+  return internal::runtime_stop_source().get_token();
+}
 
 namespace this_task {
 

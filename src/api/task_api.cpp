@@ -19,14 +19,15 @@ std::string name_for_messages(const task_info& info) {
 }
 
 std::exception_ptr cancelled(const task_node& node) {
-  return std::make_exception_ptr(
-      task_cancelled_error{fmt::format("{} was cancelled before it started", internal::display_name(node))});
+  return std::make_exception_ptr(task_cancelled_error{
+      fmt::format("{} was cancelled before it started", internal::display_name(node))});
 }
 
 // A task whose results nobody has yet, taken by cancel.
 void finish_cancelled(task_node& node, bool was_waiting) {
   const bool is_held_call = was_waiting && node.lane == task_lane::actor_call;
-  const bool is_in_lane = !was_waiting && node.lane == task_lane::placement && internal::withdraw_placed(node);
+  const bool is_in_lane =
+      !was_waiting && node.lane == task_lane::placement && internal::withdraw_placed(node);
   internal::finish_with_error(node, cancelled(node));
   if (is_held_call) {
     internal::the_actor_hooks.forget_held(node);
@@ -53,7 +54,9 @@ void submit(task_node& node) noexcept {
   internal::submit_node(node, node.info != nullptr ? node.info->lane() : task_lane::fast);
 }
 
-void check_can_put() { internal::ensure_running("put"); }
+void check_can_put() {
+  internal::ensure_running("put");
+}
 
 bool cancel_slot(result_slot& slot, bool force, bool) {
   task_node* node = slot.producer();
@@ -61,7 +64,8 @@ bool cancel_slot(result_slot& slot, bool force, bool) {
     return false;
   }
   if (force) {
-    internal::throw_not_there_yet("cancel: force", "true", "leave it false; nothing isolated runs that could be ended");
+    internal::throw_not_there_yet("cancel: force", "true",
+                                  "leave it false; nothing isolated runs that could be ended");
   }
   for (const task_state from : {task_state::waiting, task_state::ready}) {
     if (node->claim(from)) {
@@ -72,9 +76,10 @@ bool cancel_slot(result_slot& slot, bool force, bool) {
   if (slot.is_ready()) {
     return false;
   }
-  throw error{fmt::format(
-      "narke::cancel: {} runs, and this version of narke cannot cancel running work yet; let it end by a flag of your own",
-      internal::display_name(*node))};
+  throw error{
+      fmt::format("narke::cancel: {} runs, and this version of narke cannot cancel running work "
+                  "yet; let it end by a flag of your own",
+                  internal::display_name(*node))};
 }
 
 }  // namespace narke::detail

@@ -6,10 +6,7 @@ namespace narke::internal {
 
 std::optional<std::string> environment_value(const char* name) {
   const char* value = ::secure_getenv(name);
-  if (value == nullptr || *value == '\0') {
-    return std::nullopt;
-  }
-  return value;
+  return value != nullptr ? std::optional<std::string>{value} : std::nullopt;
 }
 
 }  // namespace narke::internal

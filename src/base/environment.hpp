@@ -6,7 +6,8 @@
 
 namespace narke::internal {
 
-/// The value of a variable; nullopt when it is not set, or empty, or the program runs with raised privileges.
+/// The value of a variable, which may be empty; nullopt when it is not set, or the program runs
+/// with raised privileges.
 std::optional<std::string> environment_value(const char* name);
 
 }  // namespace narke::internal

@@ -2,7 +2,8 @@
 
 #include <utility>
 
-// Destructors live here so that each exception has one type_info: a catch in another library finds it.
+// Destructors live here so that each exception has one type_info: a catch in another library finds
+// it.
 namespace narke {
 
 error::~error() = default;

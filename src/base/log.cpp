@@ -51,12 +51,18 @@ void set_log_level(std::string_view level) {
       return;
     }
   }
-  throw std::invalid_argument{fmt::format(
-      "logging_level: '{}' is none of trace, debug, info, warning, error, off", level)};
+  throw std::invalid_argument{
+      fmt::format("logging_level: '{}' is none of trace, debug, info, warning, error, off", level)};
 }
 
-void log_info(std::string_view message) noexcept { log(spdlog::level::info, message); }
-void log_warning(std::string_view message) noexcept { log(spdlog::level::warn, message); }
-void log_error(std::string_view message) noexcept { log(spdlog::level::err, message); }
+void log_info(std::string_view message) noexcept {
+  log(spdlog::level::info, message);
+}
+void log_warning(std::string_view message) noexcept {
+  log(spdlog::level::warn, message);
+}
+void log_error(std::string_view message) noexcept {
+  log(spdlog::level::err, message);
+}
 
 }  // namespace narke::internal

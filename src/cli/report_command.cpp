@@ -1,6 +1,5 @@
 #include "cli/report_command.hpp"
 
-#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -8,6 +7,7 @@
 #include <utility>
 
 #include "base/byte_size.hpp"
+#include "base/environment.hpp"
 #include "cli/messages.hpp"
 #include "observe/machine_resources.hpp"
 #include "observe/report.hpp"
@@ -22,16 +22,11 @@ struct report_arguments {
   std::optional<std::string> emulated_gpus;
 };
 
-std::optional<std::string> environment(const char* name) {
-  const char* const value = ::secure_getenv(name);
-  return value != nullptr ? std::optional<std::string>{value} : std::nullopt;
-}
-
 machine described_machine(const report_arguments& arguments) {
   if (arguments.topology_file) return load_machine(*arguments.topology_file);
   discover_options options;
   options.with_gpus = !arguments.emulated_gpus;
-  options.visible_devices = environment("CUDA_VISIBLE_DEVICES");
+  options.visible_devices = environment_value("CUDA_VISIBLE_DEVICES");
   return discover_machine(options);
 }
 

@@ -53,7 +53,9 @@ std::map<std::string, double> cluster_resources(const machine& described,
   all["node:" + (described.hostname.empty() ? "localhost" : described.hostname)] = 1.0;
   if (all["GPU"] > 0.0) {
     for (const gpu_info& gpu : described.gpus) {
-      if (const auto type = accelerator_type(gpu.name)) all["accelerator_type:" + *type] = 1.0;
+      const auto type =
+          gpu.is_emulated ? std::optional<std::string>{"emulated"} : accelerator_type(gpu.name);
+      if (type) all["accelerator_type:" + *type] = 1.0;
     }
   }
   std::erase_if(all, [](const auto& entry) { return !(entry.second > 0.0); });

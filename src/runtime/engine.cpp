@@ -48,7 +48,8 @@ engine_state& engine() {
 }
 
 void shut_down_at_exit() {
-  // exit() inside a task: its thread cannot wait for itself. The process ends; nothing can be done better.
+  // exit() inside a task: its thread cannot wait for itself. The process ends; nothing can be done
+  // better.
   if (this_thread_state.current == nullptr) {
     try {
       stop_runtime(std::chrono::nanoseconds::max());
@@ -107,12 +108,14 @@ bool is_quiet() noexcept {
 
 void log_who_runs() {
   const task_totals totals = count_tasks();
-  log_warning(fmt::format("shutdown still waits for {} tasks that run. They see narke::stop_requested(); a task that "
-                          "never returns keeps shutdown waiting",
-                          totals.submitted - totals.finished));
+  log_warning(fmt::format(
+      "shutdown still waits for {} tasks that run. They see narke::stop_requested(); a task that "
+      "never returns keeps shutdown waiting",
+      totals.submitted - totals.finished));
 }
 
-// Waits until every task has finished: those that run by themselves, the others dropped by the workers.
+// Waits until every task has finished: those that run by themselves, the others dropped by the
+// workers.
 bool drain(clock::time_point deadline) {
   auto next_log = clock::now() + log_period;
   for (auto pause = std::chrono::microseconds{20}; !is_quiet();) {
@@ -146,10 +149,11 @@ void start_runtime(const runtime_options& options) {
   const std::lock_guard lock{engine().life};
   const runtime_phase phase = current_phase.load(std::memory_order_seq_cst);
   if (phase == runtime_phase::running || phase == runtime_phase::draining) {
-    throw already_initialized{
-        phase == runtime_phase::running
-            ? "narke::init: the runtime is there already. Call narke::shutdown() first, or ask narke::is_initialized()"
-            : "narke::init: the last runtime still drains. Call narke::shutdown() until it is done"};
+    throw already_initialized{phase == runtime_phase::running
+                                  ? "narke::init: the runtime is there already. Call "
+                                    "narke::shutdown() first, or ask narke::is_initialized()"
+                                  : "narke::init: the last runtime still drains. Call "
+                                    "narke::shutdown() until it is done"};
   }
   start_locked(options);
 }
@@ -157,9 +161,11 @@ void start_runtime(const runtime_options& options) {
 bool stop_runtime(std::chrono::nanoseconds timeout) {
   if (this_thread_state.current != nullptr) {
     throw error{
-        "narke::shutdown: called from inside a task, which it would wait for. Call it from the thread that called init"};
+        "narke::shutdown: called from inside a task, which it would wait for. Call it from the "
+        "thread that called init"};
   }
-  const auto deadline = timeout == std::chrono::nanoseconds::max() ? clock::time_point::max() : deadline_after(timeout);
+  const auto deadline = timeout == std::chrono::nanoseconds::max() ? clock::time_point::max()
+                                                                   : deadline_after(timeout);
   engine_state& state = engine();
   const std::lock_guard lock{state.life};
   const runtime_phase phase = current_phase.load(std::memory_order_seq_cst);
@@ -184,12 +190,16 @@ bool stop_runtime(std::chrono::nanoseconds timeout) {
 
 void ensure_running(const char* call) {
   switch (current_phase.load(std::memory_order_acquire)) {
-    case runtime_phase::running: return;
+    case runtime_phase::running:
+      return;
     case runtime_phase::draining:
-      throw task_cancelled_error{fmt::format("narke::{}: the runtime shuts down, and nothing new starts", call)};
+      throw task_cancelled_error{
+          fmt::format("narke::{}: the runtime shuts down, and nothing new starts", call)};
     case runtime_phase::stopped:
-      throw error{fmt::format("narke::{}: the runtime was shut down. Call narke::init() to start another", call)};
-    case runtime_phase::never: break;
+      throw error{fmt::format(
+          "narke::{}: the runtime was shut down. Call narke::init() to start another", call)};
+    case runtime_phase::never:
+      break;
   }
   {
     const std::lock_guard lock{engine().life};
@@ -202,13 +212,16 @@ void ensure_running(const char* call) {
 
 void check_feasible(const resource_request& request, const std::string& who) {
   if (const auto reason = placement_lane::instance().infeasible_reason(request)) {
-    throw infeasible_request{fmt::format(
-        "{} {}, so it could never run. Ask for less, or give narke::init more (num_cpus, num_gpus, resources)", who,
-        *reason)};
+    throw infeasible_request{
+        fmt::format("{} {}, so it could never run. Ask for less, or give narke::init more "
+                    "(num_cpus, num_gpus, resources)",
+                    who, *reason)};
   }
 }
 
-std::uint32_t start_count() noexcept { return engine().starts.load(std::memory_order_acquire); }
+std::uint32_t start_count() noexcept {
+  return engine().starts.load(std::memory_order_acquire);
+}
 
 std::shared_ptr<const runtime_settings> current_settings() {
   const std::lock_guard lock{engine().mutex};
@@ -240,7 +253,8 @@ std::map<std::string, double> available_now(const runtime_settings& settings) {
   put_if_any(resources, "CPU", settings.totals.cpus - busy - usage.cpus_in_use);
   put_if_any(resources, "GPU", usage.available.gpu_sum().to_double());
   put_if_any(resources, "memory", static_cast<double>(usage.available.memory_bytes));
-  put_if_any(resources, "object_store_memory", static_cast<double>(store_limit_bytes() - stored_bytes()));
+  put_if_any(resources, "object_store_memory",
+             static_cast<double>(store_limit_bytes() - stored_bytes()));
   for (const auto& [name, amount] : usage.available.custom) {
     put_if_any(resources, name, amount.to_double());
   }
@@ -258,21 +272,25 @@ runtime_facts facts_now(const runtime_settings& settings) {
   facts.tasks_submitted = totals.submitted - state.before.submitted;
   facts.tasks_finished = totals.finished - state.before.finished;
   facts.tasks_failed = totals.failed - state.before.failed;
-  facts.tasks_pending = facts.tasks_submitted - std::min(facts.tasks_submitted, facts.tasks_finished);
-  facts.object_store_used_bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(stored_bytes(), 0));
+  facts.tasks_pending =
+      facts.tasks_submitted - std::min(facts.tasks_submitted, facts.tasks_finished);
+  facts.object_store_used_bytes =
+      static_cast<std::uint64_t>(std::max<std::int64_t>(stored_bytes(), 0));
   facts.object_store_limit_bytes = static_cast<std::uint64_t>(settings.object_store_bytes);
   facts.trace_events = events.events;
   facts.trace_events_dropped = events.dropped;
-  facts.uptime = std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - state.started);
+  facts.uptime =
+      std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - state.started);
   return facts;
 }
 
 std::string report_now() {
   const auto settings = current_settings();
-  report_inputs inputs{.described = settings->described,
-                       .cluster_resources = cluster_resources(settings->described, settings->overrides),
-                       .available_resources = available_now(*settings),
-                       .runtime = facts_now(*settings)};
+  report_inputs inputs{
+      .described = settings->described,
+      .cluster_resources = cluster_resources(settings->described, settings->overrides),
+      .available_resources = available_now(*settings),
+      .runtime = facts_now(*settings)};
   return report_json(inputs);
 }
 

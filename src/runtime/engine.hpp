@@ -20,8 +20,8 @@ void start_runtime(const runtime_options& options);
 /// True: it is stopped. Throws narke::error inside a task.
 bool stop_runtime(std::chrono::nanoseconds timeout);
 
-/// Starts a runtime when nobody ever has. Throws task_cancelled_error while it shuts down, narke::error after an
-/// explicit shutdown. `call`: who asks, for the message.
+/// Starts a runtime when nobody ever has. Throws task_cancelled_error while it shuts down,
+/// narke::error after an explicit shutdown. `call`: who asks, for the message.
 void ensure_running(const char* call);
 /// Throws infeasible_request unless this machine can meet `request`. `who`: for the message.
 void check_feasible(const resource_request& request, const std::string& who);

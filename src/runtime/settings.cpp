@@ -22,6 +22,12 @@ namespace {
 constexpr double cpus_most = 1'000;  // threads are at most 1,024
 constexpr double gpus_most = 1'024;
 
+// An empty variable is one that is not set.
+std::optional<std::string> option_from_environment(const char* variable) {
+  auto value = environment_value(variable);
+  return value && !value->empty() ? value : std::nullopt;
+}
+
 double number_from(std::string_view text, std::string_view name) {
   double value = 0;
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -49,11 +55,12 @@ resource_map resources_from(std::string_view text) {
     text.remove_prefix(std::min(text.size(), entry.size() + 1));
     const std::size_t equals = entry.find('=');
     if (equals == std::string_view::npos || equals == 0) {
-      throw std::invalid_argument{
-          fmt::format("NARKE_RESOURCES: '{}' is not of the form name=amount, as in license=2,fpga=1", entry)};
+      throw std::invalid_argument{fmt::format(
+          "NARKE_RESOURCES: '{}' is not of the form name=amount, as in license=2,fpga=1", entry)};
     }
     const std::string name{entry.substr(0, equals)};
-    resources[name] = number_from(entry.substr(equals + 1), fmt::format("NARKE_RESOURCES: {}", name));
+    resources[name] =
+        number_from(entry.substr(equals + 1), fmt::format("NARKE_RESOURCES: {}", name));
   }
   return resources;
 }
@@ -68,7 +75,7 @@ named_number given(const std::optional<number>& option, const char* field, const
   if (option) {
     return {double{*option}, field};
   }
-  if (const auto text = environment_value(variable)) {
+  if (const auto text = option_from_environment(variable)) {
     return {number_from(*text, variable), variable};
   }
   return {std::nullopt, field};
@@ -96,18 +103,21 @@ std::optional<device_count_and_memory> emulated_gpus_asked(const runtime_options
     return asked;
   }
   if (options.emulated_gpus.memory_bytes) {
-    throw std::invalid_argument{"emulated_gpus: memory_bytes is given and count is not; say how many"};
+    throw std::invalid_argument{
+        "emulated_gpus: memory_bytes is given and count is not; say how many"};
   }
-  if (const auto text = environment_value("NARKE_EMULATED_GPUS")) {
+  if (const auto text = option_from_environment("NARKE_EMULATED_GPUS")) {
     return parse_emulated_gpus(*text, "NARKE_EMULATED_GPUS");
   }
   return std::nullopt;
 }
 
-void apply_gpus(const runtime_options& options, const std::optional<device_count_and_memory>& emulated,
+void apply_gpus(const runtime_options& options,
+                const std::optional<device_count_and_memory>& emulated,
                 runtime_settings& settings) {
   if (emulated) {
-    settings.described = with_emulated_gpus(std::move(settings.described), emulated->count, emulated->memory_bytes);
+    settings.described =
+        with_emulated_gpus(std::move(settings.described), emulated->count, emulated->memory_bytes);
   }
   const named_number wanted = given(options.num_gpus, "num_gpus", "NARKE_NUM_GPUS");
   if (wanted.value) {
@@ -115,9 +125,9 @@ void apply_gpus(const runtime_options& options, const std::optional<device_count
     const auto count = static_cast<std::size_t>(*wanted.value);
     auto& gpus = settings.described.gpus;
     if (count > gpus.size()) {
-      throw std::invalid_argument{
-          fmt::format("{}: {} asked, and there are {} GPUs{}. Ask for no more than that, or use emulated_gpus",
-                      wanted.name, count, gpus.size(), emulated ? " (emulated)" : "")};
+      throw std::invalid_argument{fmt::format(
+          "{}: {} asked, and there are {} GPUs{}. Ask for no more than that, or use emulated_gpus",
+          wanted.name, count, gpus.size(), emulated ? " (emulated)" : "")};
     }
     gpus.resize(count);
     std::erase_if(settings.described.gpu_links, [&](const gpu_link& link) {
@@ -126,30 +136,34 @@ void apply_gpus(const runtime_options& options, const std::optional<device_count
   }
   settings.overrides.num_gpus = static_cast<double>(settings.described.gpus.size());
   for (const gpu_info& gpu : settings.described.gpus) {
-    settings.totals.gpus.push_back({.id = gpu.index,
-                                    .memory_bytes = static_cast<std::int64_t>(gpu.memory_total_bytes.value_or(0)),
-                                    .numa_node = gpu.numa_node.value_or(-1)});
+    settings.totals.gpus.push_back(
+        {.id = gpu.index,
+         .memory_bytes = static_cast<std::int64_t>(gpu.memory_total_bytes.value_or(0)),
+         .numa_node = gpu.numa_node.value_or(-1)});
   }
 }
 
 void apply_memory(const runtime_options& options, runtime_settings& settings) {
-  const named_number store = given(options.object_store_memory, "object_store_memory", "NARKE_OBJECT_STORE_MEMORY");
+  const named_number store =
+      given(options.object_store_memory, "object_store_memory", "NARKE_OBJECT_STORE_MEMORY");
   const auto usable = static_cast<double>(settings.described.limits.usable_memory_bytes);
   settings.object_store_bytes = static_cast<std::int64_t>(usable * object_store_share);
   if (store.value) {
     settings.object_store_bytes = bytes_from_double(*store.value, store.name);
     if (settings.object_store_bytes == 0) {
-      throw std::invalid_argument{fmt::format("{}: 0 bytes would store nothing; give at least 1", store.name)};
+      throw std::invalid_argument{
+          fmt::format("{}: 0 bytes would store nothing; give at least 1", store.name)};
     }
   }
-  settings.overrides.object_store_memory_bytes = static_cast<std::uint64_t>(settings.object_store_bytes);
+  settings.overrides.object_store_memory_bytes =
+      static_cast<std::uint64_t>(settings.object_store_bytes);
   settings.totals.memory_bytes = static_cast<std::int64_t>(usable * memory_share);
 }
 
 void apply_resources(const runtime_options& options, runtime_settings& settings) {
   resource_map resources = options.resources;
   if (resources.empty()) {
-    if (const auto text = environment_value("NARKE_RESOURCES")) {
+    if (const auto text = option_from_environment("NARKE_RESOURCES")) {
       resources = resources_from(*text);
     }
   }
@@ -167,19 +181,21 @@ void apply_resources(const runtime_options& options, runtime_settings& settings)
 
 void apply_switches(const runtime_options& options, runtime_settings& settings) {
   const auto flag = [](const std::optional<bool>& option, const char* variable, bool otherwise) {
-    const auto text = option ? std::nullopt : environment_value(variable);
+    const auto text = option ? std::nullopt : option_from_environment(variable);
     return text ? flag_from(*text, variable) : option.value_or(otherwise);
   };
   settings.tracing = flag(options.tracing, "NARKE_TRACING", false);
   static_cast<void>(flag(options.advisor, "NARKE_ADVISOR", true));
   settings.logging_level = options.logging_level;
   if (settings.logging_level.empty()) {
-    settings.logging_level = environment_value("NARKE_LOGGING_LEVEL").value_or("warning");
+    settings.logging_level = option_from_environment("NARKE_LOGGING_LEVEL").value_or("warning");
   }
-  if (!options.object_spilling_directory.empty() || environment_value("NARKE_OBJECT_SPILLING_DIRECTORY")) {
-    throw_not_there_yet("object_spilling_directory", "a directory", "leave it empty, and let refs go in time");
+  if (!options.object_spilling_directory.empty() ||
+      option_from_environment("NARKE_OBJECT_SPILLING_DIRECTORY")) {
+    throw_not_there_yet("object_spilling_directory", "a directory",
+                        "leave it empty, and let refs go in time");
   }
-  settings.report_file = environment_value("NARKE_REPORT");
+  settings.report_file = option_from_environment("NARKE_REPORT");
 }
 
 }  // namespace

@@ -15,7 +15,7 @@
 namespace narke::internal {
 
 struct runtime_settings {
-  machine described;              ///< with the GPUs that the runtime manages, no others
+  machine described;  ///< with the GPUs that the runtime manages, no others
   resource_overrides overrides;
   resource_totals totals;
   std::int64_t object_store_bytes = 0;

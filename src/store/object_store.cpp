@@ -16,9 +16,15 @@ std::atomic<std::int64_t> limit{0};   // written by init
 
 }  // namespace
 
-void set_store_limit_bytes(std::int64_t bytes) noexcept { limit.store(bytes, std::memory_order_relaxed); }
-std::int64_t store_limit_bytes() noexcept { return limit.load(std::memory_order_relaxed); }
-std::int64_t stored_bytes() noexcept { return stored.load(std::memory_order_relaxed); }
+void set_store_limit_bytes(std::int64_t bytes) noexcept {
+  limit.store(bytes, std::memory_order_relaxed);
+}
+std::int64_t store_limit_bytes() noexcept {
+  return limit.load(std::memory_order_relaxed);
+}
+std::int64_t stored_bytes() noexcept {
+  return stored.load(std::memory_order_relaxed);
+}
 
 }  // namespace narke::internal
 
@@ -33,7 +39,8 @@ void check_room(std::size_t bytes) {
   const std::int64_t used = internal::stored_bytes();
   if (limit != 0 && static_cast<std::int64_t>(bytes) > limit - used) {
     throw object_store_full_error{
-        fmt::format("narke::put: the value takes {} bytes, and {} of {} bytes of the object store are in use. Let refs "
+        fmt::format("narke::put: the value takes {} bytes, and {} of {} bytes of the object store "
+                    "are in use. Let refs "
                     "go that are no longer needed, or give init a larger object_store_memory",
                     bytes, used, limit)};
   }

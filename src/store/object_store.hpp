@@ -1,5 +1,6 @@
-// How many bytes the values in the store take, against its limit. Counts every value that owns memory or is longer than
-// detail::uncounted_bytes_max; kept over shutdown, as refs may outlive the runtime. Any thread.
+// How many bytes the values in the store take, against its limit. Counts every value that owns
+// memory or is longer than detail::uncounted_bytes_max; kept over shutdown, as refs may outlive the
+// runtime. Any thread.
 #pragma once
 
 #include <cstdint>

@@ -5,11 +5,19 @@
 
 namespace narke::detail {
 
-void* allocate_node(std::size_t bytes) { return ::operator new(bytes); }
-void free_node(void* memory, std::size_t bytes) noexcept { ::operator delete(memory, bytes); }
+void* allocate_node(std::size_t bytes) {
+  return ::operator new(bytes);
+}
+void free_node(void* memory, std::size_t bytes) noexcept {
+  ::operator delete(memory, bytes);
+}
 
-void* task_node::operator new(std::size_t bytes) { return allocate_node(bytes); }
-void task_node::operator delete(void* memory, std::size_t bytes) noexcept { free_node(memory, bytes); }
+void* task_node::operator new(std::size_t bytes) {
+  return allocate_node(bytes);
+}
+void task_node::operator delete(void* memory, std::size_t bytes) noexcept {
+  free_node(memory, bytes);
+}
 
 task_node::~task_node() {
   if (info != nullptr) {

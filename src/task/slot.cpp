@@ -6,8 +6,9 @@
 
 namespace narke::detail {
 
-// Lets slots go without recursion. A value may hold refs whose values hold refs …: a chain of 100,000 must not need
-// 100,000 frames. The outermost call on a thread works a list off; calls inside it only append to the list.
+// Lets slots go without recursion. A value may hold refs whose values hold refs …: a chain of
+// 100,000 must not need 100,000 frames. The outermost call on a thread works a list off; calls
+// inside it only append to the list.
 struct slot_release {
   static void run(result_slot& slot) noexcept {
     if (active_) {
@@ -33,9 +34,13 @@ struct slot_release {
 constinit thread_local bool slot_release::active_ = false;
 constinit thread_local result_slot* slot_release::list_ = nullptr;
 
-void result_slot::last_ref_gone() noexcept { slot_release::run(*this); }
+void result_slot::last_ref_gone() noexcept {
+  slot_release::run(*this);
+}
 
-void result_slot::rethrow() const { std::rethrow_exception(error_); }
+void result_slot::rethrow() const {
+  std::rethrow_exception(error_);
+}
 
 bool result_slot::add_dependent(dependent& entry) noexcept {
   std::uintptr_t head = dependents_.load(std::memory_order_acquire);
@@ -46,8 +51,8 @@ bool result_slot::add_dependent(dependent& entry) noexcept {
     entry.next = reinterpret_cast<dependent*>(head & ~thread_waits_mark);
     // Release: whoever closes the list reads the entry. The mark of waiting threads stays.
   } while (!dependents_.compare_exchange_weak(
-      head, reinterpret_cast<std::uintptr_t>(&entry) | (head & thread_waits_mark), std::memory_order_acq_rel,
-      std::memory_order_acquire));
+      head, reinterpret_cast<std::uintptr_t>(&entry) | (head & thread_waits_mark),
+      std::memory_order_acq_rel, std::memory_order_acquire));
   return true;
 }
 

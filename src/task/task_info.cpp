@@ -27,16 +27,18 @@ void check_what_is_there(const task_options& options) {
     throw_not_there_yet("priority", fmt::format("{}", double{options.priority}), "leave it at 0");
   }
   if (options.max_retries != 0 || options.retry_exceptions) {
-    throw_not_there_yet(options.max_retries != 0 ? "max_retries" : "retry_exceptions",
-                        options.max_retries != 0 ? fmt::format("{}", double{options.max_retries}) : "true",
-                        "catch the exception in the task, or submit the task again");
+    throw_not_there_yet(
+        options.max_retries != 0 ? "max_retries" : "retry_exceptions",
+        options.max_retries != 0 ? fmt::format("{}", double{options.max_retries}) : "true",
+        "catch the exception in the task, or submit the task again");
   }
   if (options.timeout.has_value()) {
     throw_not_there_yet("timeout", fmt::format("{} ns", options.timeout.value().count()),
                         "give get a timeout, and look at narke::stop_requested() in the task");
   }
   if (options.scheduling != scheduling::automatic()) {
-    throw_not_there_yet("scheduling", "other than automatic()", "leave it at scheduling::automatic()");
+    throw_not_there_yet("scheduling", "other than automatic()",
+                        "leave it at scheduling::automatic()");
   }
   if (options.isolation != isolation::thread) {
     throw_not_there_yet("isolation", "isolation::process", "leave it at isolation::thread");
@@ -63,7 +65,9 @@ const char* task_info::trace_name() const noexcept {
 
 task_info_ref::task_info_ref(const task_options& options) : info_{new task_info{options}} {}
 
-void add_ref(const task_info& info) noexcept { info.refs_.fetch_add(1, std::memory_order_relaxed); }
+void add_ref(const task_info& info) noexcept {
+  info.refs_.fetch_add(1, std::memory_order_relaxed);
+}
 void release_ref(const task_info& info) noexcept {
   if (info.refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
     delete &info;
@@ -72,16 +76,18 @@ void release_ref(const task_info& info) noexcept {
 
 void throw_empty_ref(const char* call) {
   throw std::invalid_argument{
-      fmt::format("narke::{}: the object_ref is empty. It was default-constructed or moved from; give it a value by "
+      fmt::format("narke::{}: the object_ref is empty. It was default-constructed or moved from; "
+                  "give it a value by "
                   "remote or put",
                   call)};
 }
 
 void throw_not_last_ref(const char* what) {
-  throw std::invalid_argument{
-      fmt::format("narke: {}: a move-only value can be taken only through its last object_ref, and there are others. "
-                  "Let the other refs go first, or read the value by get(ref) or a const T& parameter",
-                  what)};
+  throw std::invalid_argument{fmt::format(
+      "narke: {}: a move-only value can be taken only through its last object_ref, and there are "
+      "others. "
+      "Let the other refs go first, or read the value by get(ref) or a const T& parameter",
+      what)};
 }
 
 }  // namespace narke::detail
@@ -94,7 +100,8 @@ std::string plain_name(const detail::task_node& node) {
   }
   std::string_view file{node.location.file_name()};
   file.remove_prefix(file.rfind('/') + 1);
-  return file.empty() ? fmt::format("task {}", node.id) : fmt::format("{}:{}", file, node.location.line());
+  return file.empty() ? fmt::format("task {}", node.id)
+                      : fmt::format("{}:{}", file, node.location.line());
 }
 
 std::string display_name(const detail::task_node& node) {
@@ -102,7 +109,8 @@ std::string display_name(const detail::task_node& node) {
 }
 
 void throw_not_there_yet(std::string_view field, std::string_view value, std::string_view instead) {
-  throw error{fmt::format("{} = {}: this version of narke does not have that yet; {}", field, value, instead)};
+  throw error{fmt::format("{} = {}: this version of narke does not have that yet; {}", field, value,
+                          instead)};
 }
 
 void check_whole(std::string_view field, double value, double least, double most) {

@@ -1,4 +1,5 @@
-// What the options of a task handle mean, checked once: shared by all tasks of the handle, never changed.
+// What the options of a task handle mean, checked once: shared by all tasks of the handle, never
+// changed.
 #pragma once
 
 #include <atomic>
@@ -15,7 +16,8 @@ namespace narke::detail {
 
 class task_info {
  public:
-  /// Throws std::invalid_argument naming a bad field, narke::error for an option that is not there yet.
+  /// Throws std::invalid_argument naming a bad field, narke::error for an option that is not there
+  /// yet.
   explicit task_info(const task_options& options);
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
@@ -24,8 +26,12 @@ class task_info {
   [[nodiscard]] const internal::resource_request& request() const noexcept { return request_; }
   [[nodiscard]] task_lane lane() const noexcept { return lane_; }
   /// For which start of the runtime the request was found feasible; 0: none.
-  [[nodiscard]] std::uint32_t feasible_in() const noexcept { return feasible_in_.load(std::memory_order_relaxed); }
-  void set_feasible_in(std::uint32_t start) const noexcept { feasible_in_.store(start, std::memory_order_relaxed); }
+  [[nodiscard]] std::uint32_t feasible_in() const noexcept {
+    return feasible_in_.load(std::memory_order_relaxed);
+  }
+  void set_feasible_in(std::uint32_t start) const noexcept {
+    feasible_in_.store(start, std::memory_order_relaxed);
+  }
 
  private:
   friend void add_ref(const task_info& info) noexcept;
@@ -36,7 +42,8 @@ class task_info {
   const task_lane lane_;
   mutable std::atomic<std::uint32_t> refs_{1};
   mutable std::atomic<std::uint32_t> feasible_in_{0};  // written by submitters, each with the same
-  mutable std::atomic<const char*> trace_name_{nullptr};  // looked up once, by whoever needs it first
+  mutable std::atomic<const char*> trace_name_{
+      nullptr};  // looked up once, by whoever needs it first
 };
 
 }  // namespace narke::detail
@@ -48,7 +55,8 @@ std::string display_name(const detail::task_node& node);
 /// The name alone: what the user gave, else "file.cpp:42".
 std::string plain_name(const detail::task_node& node);
 
-/// The fields of task_options and actor_options that ask for resources, checked. `cpus_unset` stands for no num_cpus.
+/// The fields of task_options and actor_options that ask for resources, checked. `cpus_unset`
+/// stands for no num_cpus.
 template <class Options>
 resource_request request_from(const Options& options, double cpus_unset) {
   request_fields fields;
@@ -61,7 +69,8 @@ resource_request request_from(const Options& options, double cpus_unset) {
 }
 
 /// Throws narke::error: `field` was set to something that this version does not do.
-[[noreturn]] void throw_not_there_yet(std::string_view field, std::string_view value, std::string_view instead);
+[[noreturn]] void throw_not_there_yet(std::string_view field, std::string_view value,
+                                      std::string_view instead);
 /// Throws std::invalid_argument unless `value` is whole and within [least, most].
 void check_whole(std::string_view field, double value, double least, double most);
 

@@ -1,13 +1,17 @@
-// Where threads wait for slots. A slot has one bit for "threads wait"; who they are stands in a table of buckets by the
-// slot's address, so that a slot costs nothing for it and a thread can leave again when its time is up.
+// Where threads wait for slots. A slot has one bit for "threads wait"; who they are stands in a
+// table of buckets by the slot's address, so that a slot costs nothing for it and a thread can
+// leave again when its time is up.
 //
 // A thread comes in, and a producer publishes:
 //  1. the thread puts its entry into the slot's bucket, under the bucket's lock;
-//  2. it sets the slot's bit. If the slot was closed before that, it takes its entry out and does not wait.
-//  3. the producer closes the slot by one exchange. If the bit was set, then so was the entry in the bucket (1 before 2):
-//  4. it takes the entries of this slot out of the bucket and calls their groups, under the bucket's lock.
-//  5. the thread leaves: it takes the lock of each of its entries' buckets once, so that a producer in step 4 is done with
-//     the entry and its group before they are destroyed.
+//  2. it sets the slot's bit. If the slot was closed before that, it takes its entry out and does
+//     not wait.
+//  3. the producer closes the slot by one exchange. If the bit was set, then so was the entry in
+//     the bucket (1 before 2):
+//  4. it takes the entries of this slot out of the bucket and calls their groups, under the
+//     bucket's lock.
+//  5. the thread leaves: it takes the lock of each of its entries' buckets once, so that a producer
+//     in step 4 is done with the entry and its group before they are destroyed.
 #pragma once
 
 #include <cstddef>

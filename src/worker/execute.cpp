@@ -25,13 +25,15 @@ using detail::task_node;
 using detail::task_state;
 
 std::exception_ptr dropped_by_shutdown() {
-  return std::make_exception_ptr(task_cancelled_error{
-      "the task was dropped: narke::shutdown() was called before it started. Get results before the shutdown"});
+  return std::make_exception_ptr(
+      task_cancelled_error{"the task was dropped: narke::shutdown() was called before it started. "
+                           "Get results before the shutdown"});
 }
 
 namespace {
 
-// What a task is called in the trace: its name, else the file of its `remote`. Literals and interned names live for ever.
+// What a task is called in the trace: its name, else the file of its `remote`. Literals and
+// interned names live for ever.
 const char* trace_name(const task_node& node) noexcept {
   if (node.info != nullptr && !node.info->name().empty()) {
     return node.info->trace_name();
@@ -41,7 +43,9 @@ const char* trace_name(const task_node& node) noexcept {
   return *path == '\0' ? nullptr : (slash != nullptr ? slash + 1 : path);
 }
 
-bool has_failed(task_node& node) noexcept { return !node.body_has_outcome() || node.slot(0)->failed(); }
+bool has_failed(task_node& node) noexcept {
+  return !node.body_has_outcome() || node.slot(0)->failed();
+}
 
 void record_flows(const task_node& node, std::uint64_t ticks) {
   struct consumer {
@@ -76,8 +80,12 @@ void send_to_lane(task_node& node, runnable** next) noexcept {
         worker_pool::instance().push(node);
       }
       break;
-    case task_lane::placement: submit_placed(node); break;
-    case task_lane::actor_call: the_actor_hooks.call_is_ready(node); break;
+    case task_lane::placement:
+      submit_placed(node);
+      break;
+    case task_lane::actor_call:
+      the_actor_hooks.call_is_ready(node);
+      break;
   }
 }
 
@@ -127,7 +135,8 @@ void run_without_permit(runnable& item) noexcept {
   }
 }
 
-void run_body(task_node& node, const std::vector<int>* gpu_ids, std::uint64_t submitter_id) noexcept {
+void run_body(task_node& node, const std::vector<int>* gpu_ids,
+              std::uint64_t submitter_id) noexcept {
   thread_state& self = this_thread_state;
   if (is_draining()) [[unlikely]] {
     node.fail(dropped_by_shutdown());
@@ -140,14 +149,15 @@ void run_body(task_node& node, const std::vector<int>* gpu_ids, std::uint64_t su
       record_flows(node, begin);
     }
     node.invoke();
-    record_event({.begin_ticks = begin,
-                  .end_ticks = begin != 0 ? ticks_now() : 0,
-                  .name = begin != 0 ? trace_name(node) : nullptr,
-                  .id = node.id,
-                  .parent_or_from = node.parent_id,
-                  .line = static_cast<std::uint32_t>(node.location.line()),
-                  .kind = node.lane == task_lane::actor_call ? event_kind::actor_call : event_kind::task,
-                  .failed = has_failed(node)});
+    record_event(
+        {.begin_ticks = begin,
+         .end_ticks = begin != 0 ? ticks_now() : 0,
+         .name = begin != 0 ? trace_name(node) : nullptr,
+         .id = node.id,
+         .parent_or_from = node.parent_id,
+         .line = static_cast<std::uint32_t>(node.location.line()),
+         .kind = node.lane == task_lane::actor_call ? event_kind::actor_call : event_kind::task,
+         .failed = has_failed(node)});
     self.current = running.outer;
   }
   if (has_failed(node)) {

@@ -1,4 +1,5 @@
-// Running, dropping and submitting tasks: the steps in a task's life that are the same in every lane.
+// Running, dropping and submitting tasks: the steps in a task's life that are the same in every
+// lane.
 #pragma once
 
 #include <exception>
@@ -9,25 +10,30 @@
 
 namespace narke::internal {
 
-/// Runs an item of the queues on a permit of this worker: a task or an actor's turn. Takes over the queue's reference.
-/// Returns a task that became ready by it and is best run next, here.
+/// Runs an item of the queues on a permit of this worker: a task or an actor's turn. Takes over the
+/// queue's reference. Returns a task that became ready by it and is best run next, here.
 [[nodiscard]] detail::runnable* run_on_permit(detail::runnable& item) noexcept;
 /// The same for an item that was handed over, on the CPUs that the placement lane gave to it.
 void run_without_permit(detail::runnable& item) noexcept;
 
-/// Runs a claimed task on this thread and fills its slots, but publishes nothing. While the runtime shuts down the body
-/// is not run. `gpu_ids`: null for none. `submitter_id`: of the actor calls that the body makes.
-void run_body(detail::task_node& node, const std::vector<int>* gpu_ids, std::uint64_t submitter_id) noexcept;
-/// Lets everybody see the results: closes the slots and sends the tasks that waited to their lanes. The first of them
-/// that any worker may run is put into `*next` instead, when that is given and empty.
+/// Runs a claimed task on this thread and fills its slots, but publishes nothing. While the runtime
+/// shuts down the body is not run. `gpu_ids`: null for none. `submitter_id`: of the actor calls
+/// that the body makes.
+void run_body(detail::task_node& node, const std::vector<int>* gpu_ids,
+              std::uint64_t submitter_id) noexcept;
+/// Lets everybody see the results: closes the slots and sends the tasks that waited to their lanes.
+/// The first of them that any worker may run is put into `*next` instead, when that is given and
+/// empty.
 void publish(detail::task_node& node, detail::runnable** next = nullptr) noexcept;
 /// Fills the slots of a claimed task with `error` and publishes them. The body never runs.
 void finish_with_error(detail::task_node& node, const std::exception_ptr& error) noexcept;
 
-/// Publishes `error` for a task whose body still runs, unless the body was first. Requires: may_end_early, a reference.
+/// Publishes `error` for a task whose body still runs, unless the body was first. Requires:
+/// may_end_early, a reference.
 void publish_early(detail::task_node& node, const std::exception_ptr& error) noexcept;
 
-/// Marks this thread as running on a CPU, as reports and blocked_section see it. It ends before results are published.
+/// Marks this thread as running on a CPU, as reports and blocked_section see it. It ends before
+/// results are published.
 class cpu_scope {
  public:
   cpu_scope(cpu_hold hold, placement_record* placement) noexcept;
@@ -44,10 +50,12 @@ class cpu_scope {
 /// A task, from the moment that `remote` made it. Takes over one reference.
 void submit_node(detail::task_node& node, detail::task_lane lane) noexcept;
 
-/// Runs the task that fills `slot` on this thread, if nobody has started it and a CPU is to be had. Whether it did.
+/// Runs the task that fills `slot` on this thread, if nobody has started it and a CPU is to be had.
+/// Whether it did.
 bool try_run_in_place(const detail::result_slot& slot) noexcept;
 
-/// A CPU for a task run in place: the one that this thread has, or a free permit; none when the stack is nearly full.
+/// A CPU for a task run in place: the one that this thread has, or a free permit; none when the
+/// stack is nearly full.
 class borrowed_cpu {
  public:
   borrowed_cpu() noexcept;
@@ -70,8 +78,8 @@ struct actor_hooks {
 };
 extern constinit actor_hooks the_actor_hooks;
 
-/// Gives the CPUs of this thread back for as long as it exists: around every wait. Throws narke::error when no thread
-/// would be left to run anything.
+/// Gives the CPUs of this thread back for as long as it exists: around every wait. Throws
+/// narke::error when no thread would be left to run anything.
 class blocked_section {
  public:
   blocked_section();

@@ -8,7 +8,7 @@
 namespace narke::internal {
 
 enum class runtime_phase : std::uint8_t {
-  never,     ///< nobody ever called init
+  never,  ///< nobody ever called init
   running,
   draining,  ///< shutdown has begun: what runs may end, what waits is dropped
   stopped,   ///< shutdown is done; init may come again

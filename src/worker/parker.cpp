@@ -17,13 +17,14 @@ bool futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected,
   timespec until{};
   const bool for_ever = deadline == std::chrono::steady_clock::time_point::max();
   if (!for_ever) {
-    const auto since_epoch = std::chrono::duration_cast<std::chrono::nanoseconds>(deadline.time_since_epoch());
+    const auto since_epoch =
+        std::chrono::duration_cast<std::chrono::nanoseconds>(deadline.time_since_epoch());
     until.tv_sec = static_cast<std::time_t>(since_epoch.count() / 1'000'000'000);
     until.tv_nsec = static_cast<long>(since_epoch.count() % 1'000'000'000);
   }
   // The bitset form takes an absolute time of the monotonic clock, which is the steady clock.
-  const long result = syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, expected, for_ever ? nullptr : &until, nullptr,
-                              FUTEX_BITSET_MATCH_ANY);
+  const long result = syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, expected,
+                              for_ever ? nullptr : &until, nullptr, FUTEX_BITSET_MATCH_ANY);
   return !(result == -1 && errno == ETIMEDOUT);
 }
 
@@ -38,13 +39,15 @@ bool parker::wait_until(std::chrono::steady_clock::time_point deadline) noexcept
     if (!in_time) {
       // Nobody may find "asleep" of a thread that is not.
       std::uint32_t asleep = 2;
-      if (state_.compare_exchange_strong(asleep, 0, std::memory_order_acq_rel, std::memory_order_acquire) ||
+      if (state_.compare_exchange_strong(asleep, 0, std::memory_order_acq_rel,
+                                         std::memory_order_acquire) ||
           asleep == 0) {
         return false;
       }
       continue;
     }
-    state_.compare_exchange_strong(nothing, 2, std::memory_order_acq_rel, std::memory_order_acquire);
+    state_.compare_exchange_strong(nothing, 2, std::memory_order_acq_rel,
+                                   std::memory_order_acquire);
     if (nothing != 1) {
       in_time = futex_wait(state_, 2, deadline);
     }

@@ -15,10 +15,13 @@ using detail::task_state;
 
 namespace {
 
-task_node& node_of(const placement_record& record) noexcept { return *static_cast<task_node*>(record.owner); }
+task_node& node_of(const placement_record& record) noexcept {
+  return *static_cast<task_node*>(record.owner);
+}
 
 std::unique_ptr<placement_record> take_record(task_node& node) noexcept {
-  return std::unique_ptr<placement_record>{static_cast<placement_record*>(std::exchange(node.lane_data, nullptr))};
+  return std::unique_ptr<placement_record>{
+      static_cast<placement_record*>(std::exchange(node.lane_data, nullptr))};
 }
 
 void on_dropped(placement_record& record) noexcept {

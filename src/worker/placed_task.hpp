@@ -7,10 +7,11 @@ namespace narke::internal {
 
 /// A task whose arguments are ready. Takes over one reference.
 void submit_placed(detail::task_node& node) noexcept;
-/// A task whose request was granted, on a thread without a permit. Takes over one reference. Returns an item that got room
-/// by its end, to be run next in the same way; or null.
+/// A task whose request was granted, on a thread without a permit. Takes over one reference.
+/// Returns an item that got room by its end, to be run next in the same way; or null.
 [[nodiscard]] detail::runnable* execute_placed(detail::task_node& node) noexcept;
-/// Takes a task that its caller has claimed out of the lane. True: it was waiting, and its reference is the caller's.
+/// Takes a task that its caller has claimed out of the lane. True: it was waiting, and its
+/// reference is the caller's.
 bool withdraw_placed(detail::task_node& node) noexcept;
 
 }  // namespace narke::internal

@@ -10,7 +10,9 @@ namespace narke::internal {
 
 namespace {
 
-ticket_id id_of(const placement_record& record) noexcept { return reinterpret_cast<std::uintptr_t>(&record); }
+ticket_id id_of(const placement_record& record) noexcept {
+  return reinterpret_cast<std::uintptr_t>(&record);
+}
 
 }  // namespace
 
@@ -42,9 +44,9 @@ void placement_lane::handle(Event&& event, detail::runnable** next) noexcept {
   carry_out(made, next);
 }
 
-// Steps until the core wants no more permits than there are. The wish is written down before the last look at the free
-// permits: a worker puts its permit back before it looks at the wish (see idle_state.hpp), so one of the two sees the
-// other.
+// Steps until the core wants no more permits than there are. The wish is written down before the
+// last look at the free permits: a worker puts its permit back before it looks at the wish (see
+// idle_state.hpp), so one of the two sees the other.
 void placement_lane::decide_locked(decisions& made) {
   for (;;) {
     step_locked(made);
@@ -159,7 +161,8 @@ placement_usage placement_lane::usage() {
   if (core_ == nullptr) {
     return {};
   }
-  return {core_->available(), core_->cpus_in_use().to_double(), core_->pending_count(), core_->running_count()};
+  return {core_->available(), core_->cpus_in_use().to_double(), core_->pending_count(),
+          core_->running_count()};
 }
 
 }  // namespace narke::internal

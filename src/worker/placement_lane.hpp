@@ -1,4 +1,5 @@
-// The placement core, made usable by threads: one mutex around it, and what it decides carried out. One lane a process.
+// The placement core, made usable by threads: one mutex around it, and what it decides carried out.
+// One lane a process.
 #pragma once
 
 #include <atomic>
@@ -17,7 +18,8 @@
 
 namespace narke::internal {
 
-/// One request to the lane. Owned by the task or the actor that it is for; it stays where it is until it has finished.
+/// One request to the lane. Owned by the task or the actor that it is for; it stays where it is
+/// until it has finished.
 struct placement_record {
   const resource_request* request = nullptr;
   std::uint64_t submitted_ticks = 0;
@@ -52,7 +54,8 @@ class placement_lane {
   void submit(placement_record& record) noexcept;
   /// True: it was waiting and is out.
   bool cancel(placement_record& record) noexcept;
-  /// Returns an item that got room by it and is best run next by this thread, without a permit; or null.
+  /// Returns an item that got room by it and is best run next by this thread, without a permit; or
+  /// null.
   [[nodiscard]] detail::runnable* finished_next(placement_record& record) noexcept;
   void finished(placement_record& record) noexcept;
   void blocked(placement_record& record) noexcept;
@@ -64,8 +67,11 @@ class placement_lane {
   /// Everything that waits is dropped.
   void drop_pending() noexcept;
 
-  /// When the request that wants CPUs was submitted; no_ticks when none does. One relaxed load: for between two tasks.
-  [[nodiscard]] std::uint64_t head_ticks() const noexcept { return head_ticks_.load(std::memory_order_relaxed); }
+  /// When the request that wants CPUs was submitted; no_ticks when none does. One relaxed load: for
+  /// between two tasks.
+  [[nodiscard]] std::uint64_t head_ticks() const noexcept {
+    return head_ticks_.load(std::memory_order_relaxed);
+  }
   [[nodiscard]] bool wants_permits() const noexcept {
     return head_ticks_.load(std::memory_order_seq_cst) != no_ticks;
   }
@@ -83,13 +89,13 @@ class placement_lane {
   void step_locked(decisions& made);
   static void carry_out(const decisions& made, detail::runnable** next) noexcept;
 
-  // Written under the mutex; read by workers. Below what it was when the fast lane's tasks were submitted, a worker hands
-  // its permit over.
+  // Written under the mutex; read by workers. Below what it was when the fast lane's tasks were
+  // submitted, a worker hands its permit over.
   std::atomic<std::uint64_t> head_ticks_{no_ticks};
 
   std::mutex mutex_;
-  std::unique_ptr<placement_core> core_;             // guarded by mutex_
-  std::map<ticket_id, placement_record*> records_;   // guarded by mutex_: pending and running
+  std::unique_ptr<placement_core> core_;            // guarded by mutex_
+  std::map<ticket_id, placement_record*> records_;  // guarded by mutex_: pending and running
 };
 
 }  // namespace narke::internal

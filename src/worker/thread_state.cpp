@@ -26,16 +26,19 @@ struct record_owner {
 thread_local record_owner owner;
 
 thread_record* take_record() {
-  for (thread_record* record = all_records.load(std::memory_order_acquire); record != nullptr; record = record->next) {
+  for (thread_record* record = all_records.load(std::memory_order_acquire); record != nullptr;
+       record = record->next) {
     bool owned = false;
-    if (record->owned.compare_exchange_strong(owned, true, std::memory_order_acquire, std::memory_order_relaxed)) {
+    if (record->owned.compare_exchange_strong(owned, true, std::memory_order_acquire,
+                                              std::memory_order_relaxed)) {
       return record;
     }
   }
   auto* record = new thread_record;
   record->owned.store(true, std::memory_order_relaxed);
   record->next = all_records.load(std::memory_order_acquire);
-  while (!all_records.compare_exchange_weak(record->next, record, std::memory_order_acq_rel, std::memory_order_acquire)) {
+  while (!all_records.compare_exchange_weak(record->next, record, std::memory_order_acq_rel,
+                                            std::memory_order_acquire)) {
   }
   return record;
 }
@@ -54,7 +57,9 @@ const std::byte* find_stack_end() noexcept {
 
 }  // namespace
 
-const thread_record* first_record() noexcept { return all_records.load(std::memory_order_acquire); }
+const thread_record* first_record() noexcept {
+  return all_records.load(std::memory_order_acquire);
+}
 
 thread_record& this_record() {
   thread_state& self = this_thread_state;
@@ -104,7 +109,8 @@ bool has_stack_for_nested_task() noexcept {
     self.stack_end = find_stack_end();
   }
   const std::byte here{};
-  return self.stack_end != nullptr && &here - self.stack_end >= static_cast<std::ptrdiff_t>(stack_reserve_bytes);
+  return self.stack_end != nullptr &&
+         &here - self.stack_end >= static_cast<std::ptrdiff_t>(stack_reserve_bytes);
 }
 
 }  // namespace narke::internal

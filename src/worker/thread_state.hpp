@@ -13,18 +13,19 @@ namespace narke::internal {
 struct placement_record;
 struct worker;
 
-/// Counts of one thread. Written by that thread alone, read by reports and by shutdown. Records stay for ever and are
-/// used again by later threads, so that sums never lose anything.
+/// Counts of one thread. Written by that thread alone, read by reports and by shutdown. Records
+/// stay for ever and are used again by later threads, so that sums never lose anything.
 struct alignas(64) thread_record {
   std::atomic<std::uint64_t> submitted{0};
   std::atomic<std::uint64_t> finished{0};  ///< failed and dropped ones included
   std::atomic<std::uint64_t> failed{0};
-  std::atomic<bool> uses_permit{false};    ///< a fast-lane task or actor call runs on it now
+  std::atomic<bool> uses_permit{false};  ///< a fast-lane task or actor call runs on it now
   std::atomic<bool> owned{false};
-  thread_record* next = nullptr;           ///< constant after it was published
+  thread_record* next = nullptr;  ///< constant after it was published
 };
 
-/// A task or call that runs on this thread; on the thread's stack. Tasks run in place stand inside the one that waits.
+/// A task or call that runs on this thread; on the thread's stack. Tasks run in place stand inside
+/// the one that waits.
 struct execution {
   detail::task_node* node = nullptr;
   execution* outer = nullptr;
@@ -47,11 +48,12 @@ struct thread_state {
   thread_record* record = nullptr;
   std::uint64_t next_id = 0;
   std::uint64_t last_id = 0;
-  std::uint64_t outside_id = 0;        ///< submitter id of a user's thread
+  std::uint64_t outside_id = 0;          ///< submitter id of a user's thread
   const std::byte* stack_end = nullptr;  ///< lowest address of the stack; null: not looked up
 };
 
-extern constinit thread_local thread_state this_thread_state __attribute__((tls_model("initial-exec")));
+extern constinit thread_local thread_state this_thread_state
+    __attribute__((tls_model("initial-exec")));
 
 /// This thread's record, made at the first use.
 thread_record& this_record();
@@ -72,7 +74,8 @@ inline void count_one(std::atomic<std::uint64_t>& counter) noexcept {
   counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_release);
 }
 
-/// Sums over all threads since the process began. `finished` never counts a task that `submitted` does not.
+/// Sums over all threads since the process began. `finished` never counts a task that `submitted`
+/// does not.
 struct task_totals {
   std::uint64_t submitted = 0;
   std::uint64_t finished = 0;

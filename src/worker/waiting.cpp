@@ -35,7 +35,8 @@ using time_point = std::chrono::steady_clock::time_point;
 constexpr int spins_before_sleep = 100;
 constexpr std::size_t slots_waited_for_at_once = 256;
 
-// Sleeps until a number of slots are ready, or one has failed when that is asked for. Lives on the waiting thread's stack.
+// Sleeps until a number of slots are ready, or one has failed when that is asked for. Lives on the
+// waiting thread's stack.
 class sleeping_group final : public wait_group {
  public:
   sleeping_group(std::size_t wanted, bool until_failure) noexcept
@@ -67,9 +68,12 @@ class sleeping_group final : public wait_group {
 
   void on_ready(wait_entry& entry) noexcept override { count(*joined_slot_of(entry).slot); }
   // The entry is the first member.
-  static joined_slot& joined_slot_of(wait_entry& entry) noexcept { return reinterpret_cast<joined_slot&>(entry); }
+  static joined_slot& joined_slot_of(wait_entry& entry) noexcept {
+    return reinterpret_cast<joined_slot&>(entry);
+  }
   void count(const result_slot& slot) noexcept {
-    if (missing_.fetch_sub(1, std::memory_order_acq_rel) == 1 || (until_failure_ && slot.failed())) {
+    if (missing_.fetch_sub(1, std::memory_order_acq_rel) == 1 ||
+        (until_failure_ && slot.failed())) {
       parker_.wake();
     }
   }
@@ -96,7 +100,8 @@ bool sleep_for(result_slot& slot, time_point deadline) {
   return group.sleep_until(deadline);
 }
 
-// Sleeps until the slots from `first` on, or as many of them as are looked at, are ready, or one of them failed.
+// Sleeps until the slots from `first` on, or as many of them as are looked at, are ready, or one of
+// them failed.
 bool sleep_for_some(slot_list slots, std::size_t first, time_point deadline) {
   const std::size_t last = std::min(slots.size, first + slots_waited_for_at_once);
   std::vector<result_slot*> open;
@@ -124,10 +129,12 @@ std::size_t count_ready(slot_list slots, std::size_t wanted) {
   return ready;
 }
 
-void check_wait(slot_list slots, double num_returns, bool has_timeout, std::chrono::nanoseconds timeout) {
+void check_wait(slot_list slots, double num_returns, bool has_timeout,
+                std::chrono::nanoseconds timeout) {
   check_whole("wait: num_returns", num_returns, 1, static_cast<double>(slots.size));
   if (has_timeout && timeout.count() < 0) {
-    throw std::invalid_argument{fmt::format("wait: timeout: {} ns is negative; 0 polls", timeout.count())};
+    throw std::invalid_argument{
+        fmt::format("wait: timeout: {} ns is negative; 0 polls", timeout.count())};
   }
   std::vector<const result_slot*> sorted;
   sorted.reserve(slots.size);
@@ -136,7 +143,8 @@ void check_wait(slot_list slots, double num_returns, bool has_timeout, std::chro
   }
   std::sort(sorted.begin(), sorted.end());
   if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) {
-    throw std::invalid_argument{"wait: refs: the same object_ref stands in the list twice; give each once"};
+    throw std::invalid_argument{
+        "wait: refs: the same object_ref stands in the list twice; give each once"};
   }
 }
 
@@ -159,7 +167,8 @@ std::string in_seconds(std::chrono::nanoseconds timeout) {
 
 namespace narke::detail {
 
-using namespace narke::internal;  // NOLINT: this half of the file only names what the other half made
+using namespace narke::
+    internal;  // NOLINT: this half of the file only names what the other half made
 
 bool wait_for_slot(result_slot& slot, std::chrono::nanoseconds timeout) {
   if (slot.is_ready()) {
@@ -182,7 +191,8 @@ bool wait_for_slots(slot_list slots, std::chrono::nanoseconds timeout) {
     result_slot& slot = *slots[i];
     while (!slot.is_ready()) {
       const bool runs_here = timeout == for_ever && try_run_in_place(slot);
-      if (!runs_here && !spin_for(slot) && !sleep_for_some(slots, i, deadline) && !slot.is_ready()) {
+      if (!runs_here && !spin_for(slot) && !sleep_for_some(slots, i, deadline) &&
+          !slot.is_ready()) {
         return false;
       }
     }
@@ -214,16 +224,18 @@ std::vector<bool> wait_for_some(slot_list slots, double num_returns, bool has_ti
 
 void throw_get_timeout(std::chrono::nanoseconds timeout, const result_slot& slot) {
   const task_node* producer = slot.producer();
-  throw get_timeout_error{
-      fmt::format("narke::get: {} is not done after {}; it goes on. Wait longer, or give get no timeout",
-                  producer != nullptr ? display_name(*producer) : std::string{"the value"}, in_seconds(timeout))};
+  throw get_timeout_error{fmt::format(
+      "narke::get: {} is not done after {}; it goes on. Wait longer, or give get no timeout",
+      producer != nullptr ? display_name(*producer) : std::string{"the value"},
+      in_seconds(timeout))};
 }
 
 void throw_get_timeout(std::chrono::nanoseconds timeout, slot_list slots) {
   const std::size_t ready = count_ready(slots, slots.size);
-  throw get_timeout_error{fmt::format(
-      "narke::get: {} of {} refs are not ready after {}; their tasks go on. Wait longer, or take what is ready by wait",
-      slots.size - ready, slots.size, in_seconds(timeout))};
+  throw get_timeout_error{
+      fmt::format("narke::get: {} of {} refs are not ready after {}; their tasks go on. Wait "
+                  "longer, or take what is ready by wait",
+                  slots.size - ready, slots.size, in_seconds(timeout))};
 }
 
 // Slots report here as they become ready; the one thread that iterates takes them off.
@@ -254,9 +266,10 @@ struct completion_queue::state final : public wait_group {
   }
 
   std::mutex mutex;
-  std::vector<std::size_t> ready;  // guarded by mutex; as long as there are slots: add never allocates
-  std::size_t ready_begin = 0;     // guarded by mutex
-  std::size_t ready_end = 0;       // guarded by mutex
+  std::vector<std::size_t>
+      ready;                    // guarded by mutex; as long as there are slots: add never allocates
+  std::size_t ready_begin = 0;  // guarded by mutex
+  std::size_t ready_end = 0;    // guarded by mutex
   internal::parker parker;
   std::deque<joined_slot> joined;  // the iterating thread's
 };

@@ -1,15 +1,20 @@
-// The deque of one worker: the owner pushes and pops at the bottom, anybody steals at the top. After Chase and Lev,
-// "Dynamic circular work-stealing deque", SPAA 2005, with sequentially consistent accesses where the later corrected
-// versions (Lê et al., PPoPP 2013) use fences, which ThreadSanitizer cannot see.
+// The deque of one worker: the owner pushes and pops at the bottom, anybody steals at the top.
+// After Chase and Lev, "Dynamic circular work-stealing deque", SPAA 2005, with sequentially
+// consistent accesses where the later corrected versions (Lê et al., PPoPP 2013) use fences, which
+// ThreadSanitizer cannot see.
 //
 // Protocol. Items stand at [top_, bottom_) of a ring.
-//  1. push (owner): writes the item, then bottom_ + 1. A thief who sees the new bottom_ sees the item.
-//  2. pop (owner): first lowers bottom_, then reads top_. With more than one item left, no thief can reach the lowered
-//     one: a thief reads top_, then bottom_, so either he sees it lowered or the owner sees his top_. With one left, both
-//     race for top_ by compare-and-swap; the owner then sets bottom_ back.
-//  3. steal (anybody): reads top_, then bottom_, then the item, and owns it only if his compare-and-swap moves top_.
-//     An item that he read too late (the ring has gone round) is thrown away with the failed swap.
-//  4. A full ring is copied to one twice as large. Old rings stay until the deque goes, as a thief may still read them.
+//  1. push (owner): writes the item, then bottom_ + 1. A thief who sees the new bottom_ sees the
+//     item.
+//  2. pop (owner): first lowers bottom_, then reads top_. With more than one item left, no thief
+//     can reach the lowered one: a thief reads top_, then bottom_, so either he sees it lowered or
+//     the owner sees his top_. With one left, both race for top_ by compare-and-swap; the owner
+//     then sets bottom_ back.
+//  3. steal (anybody): reads top_, then bottom_, then the item, and owns it only if his
+//     compare-and-swap moves top_. An item that he read too late (the ring has gone round) is
+//     thrown away with the failed swap.
+//  4. A full ring is copied to one twice as large. Old rings stay until the deque goes, as a thief
+//     may still read them.
 #pragma once
 
 #include <atomic>
@@ -35,7 +40,8 @@ class work_deque {
       items = grow_to(items->capacity * 2, top, bottom);
     }
     items->at(bottom).store(item, std::memory_order_relaxed);
-    // Sequentially consistent: whoever pushes looks for sleepers next, and whoever falls asleep looks here last.
+    // Sequentially consistent: whoever pushes looks for sleepers next, and whoever falls asleep
+    // looks here last.
     bottom_.store(bottom + 1, std::memory_order_seq_cst);
   }
   /// Owner only: the newest, or null.
@@ -50,7 +56,8 @@ class work_deque {
     }
     T* item = items->at(bottom).load(std::memory_order_relaxed);
     if (top == bottom) {
-      if (!top_.compare_exchange_strong(top, top + 1, std::memory_order_seq_cst, std::memory_order_relaxed)) {
+      if (!top_.compare_exchange_strong(top, top + 1, std::memory_order_seq_cst,
+                                        std::memory_order_relaxed)) {
         item = nullptr;
       }
       bottom_.store(bottom + 1, std::memory_order_relaxed);
@@ -65,7 +72,8 @@ class work_deque {
       return nullptr;
     }
     T* item = ring_.load(std::memory_order_acquire)->at(top).load(std::memory_order_relaxed);
-    if (!top_.compare_exchange_strong(top, top + 1, std::memory_order_seq_cst, std::memory_order_relaxed)) {
+    if (!top_.compare_exchange_strong(top, top + 1, std::memory_order_seq_cst,
+                                      std::memory_order_relaxed)) {
       return nullptr;
     }
     return item;
@@ -77,7 +85,8 @@ class work_deque {
 
  private:
   struct ring {
-    explicit ring(std::size_t size) : capacity{size}, slots{std::make_unique<std::atomic<T*>[]>(size)} {}
+    explicit ring(std::size_t size)
+        : capacity{size}, slots{std::make_unique<std::atomic<T*>[]>(size)} {}
     std::atomic<T*>& at(std::int64_t index) noexcept {
       return slots[static_cast<std::size_t>(index) & (capacity - 1)];
     }
@@ -88,15 +97,17 @@ class work_deque {
   ring* grow_to(std::size_t capacity, std::int64_t top, std::int64_t bottom) {
     auto larger = std::make_unique<ring>(capacity);
     for (std::int64_t i = top; i != bottom; ++i) {
-      larger->at(i).store(ring_.load(std::memory_order_relaxed)->at(i).load(std::memory_order_relaxed),
-                          std::memory_order_relaxed);
+      larger->at(i).store(
+          ring_.load(std::memory_order_relaxed)->at(i).load(std::memory_order_relaxed),
+          std::memory_order_relaxed);
     }
     rings_.push_back(std::move(larger));
     ring_.store(rings_.back().get(), std::memory_order_release);
     return rings_.back().get();
   }
 
-  alignas(64) std::atomic<std::int64_t> top_{0};     // written by thieves, and by the owner for the last item
+  alignas(64) std::atomic<std::int64_t> top_{
+      0};  // written by thieves, and by the owner for the last item
   alignas(64) std::atomic<std::int64_t> bottom_{0};  // written by the owner
   std::atomic<ring*> ring_{nullptr};                 // written by the owner
   std::vector<std::unique_ptr<ring>> rings_;         // the owner's

@@ -25,7 +25,8 @@ namespace narke::internal {
 namespace {
 
 constexpr std::size_t injected_batch = 32;
-constexpr std::uint32_t fairness_period = 61;  // how many own tasks before a look at the oldest of the others
+constexpr std::uint32_t fairness_period =
+    61;  // how many own tasks before a look at the oldest of the others
 constexpr int spins_before_clock = 64;
 constexpr std::chrono::microseconds spin_time{50};
 
@@ -48,7 +49,8 @@ worker_pool& worker_pool::instance() {
 }
 
 worker_pool::worker_pool()
-    : workers_{std::make_unique<std::atomic<worker*>[]>(static_cast<std::size_t>(threads_max_default))} {}
+    : workers_{std::make_unique<std::atomic<worker*>[]>(
+          static_cast<std::size_t>(threads_max_default))} {}
 
 void worker_pool::start(int cpus, int threads_max) {
   cpus_ = cpus;
@@ -60,7 +62,9 @@ void worker_pool::start(int cpus, int threads_max) {
   for (int i = 0; i != std::min(cpus, threads_max_); ++i) {
     if (!add_worker(nullptr, false)) {
       if (i == 0) {
-        throw error{"narke::init: not a single thread could be made; the limit on threads or memory is reached"};
+        throw error{
+            "narke::init: not a single thread could be made; the limit on threads or memory is "
+            "reached"};
       }
       break;
     }
@@ -120,7 +124,8 @@ void worker_pool::notify() noexcept {
 }
 
 void worker_pool::hand_over(detail::runnable& item) noexcept {
-  const bool has_sleeper = idle_.update([](idle_state::counts& now) { return now.parked > 0 && now.parked-- > 0; });
+  const bool has_sleeper =
+      idle_.update([](idle_state::counts& now) { return now.parked > 0 && now.parked-- > 0; });
   if (has_sleeper) {
     worker* sleeper = pop_sleeper();
     sleeper->handed = &item;
@@ -177,10 +182,12 @@ void worker_pool::return_permits(int count) noexcept {
 void worker_pool::begin_block() {
   if (blocked_.fetch_add(1, std::memory_order_relaxed) + 1 >= threads_max_) {
     blocked_.fetch_sub(1, std::memory_order_relaxed);
-    throw error{fmt::format(
-        "narke: {} threads wait in get, wait or as_completed, and there may be no more than {}: one more would leave "
-        "none to run anything. Submit fewer tasks that wait inside, or pass refs as arguments instead",
-        threads_max_ - 1, threads_max_)};
+    throw error{
+        fmt::format("narke: {} threads wait in get, wait or as_completed, and there may be no more "
+                    "than {}: one more would leave "
+                    "none to run anything. Submit fewer tasks that wait inside, or pass refs as "
+                    "arguments instead",
+                    threads_max_ - 1, threads_max_)};
   }
 }
 
@@ -189,8 +196,8 @@ bool worker_pool::add_worker(detail::runnable* handed, bool with_permit) noexcep
     const std::lock_guard lock{mutex_};
     return add_worker_locked(handed, with_permit);
   } catch (const std::exception& failed) {
-    log_warning(fmt::format("no further thread could be made ({}); work goes on with {}", failed.what(),
-                            thread_count()));
+    log_warning(fmt::format("no further thread could be made ({}); work goes on with {}",
+                            failed.what(), thread_count()));
     return false;
   }
 }
@@ -221,8 +228,9 @@ worker* worker_pool::pop_sleeper() noexcept {
   return sleeper;
 }
 
-// A worker is woken, or made, in one of two ways: with work handed to it, to run without a permit; or by notify, which
-// took a permit for it and counted it as searching. Made at start, it has neither and falls asleep.
+// A worker is woken, or made, in one of two ways: with work handed to it, to run without a permit;
+// or by notify, which took a permit for it and counted it as searching. Made at start, it has
+// neither and falls asleep.
 void worker_pool::run_worker(worker& self) noexcept {
   this_thread_state.self = &self;
   set_thread_track_name(fmt::format("worker {}", self.index), self.index);
@@ -245,11 +253,13 @@ void worker_pool::run_worker(worker& self) noexcept {
   }
 }
 
-// Runs tasks until there are none, or the permit is to go. Returns whether the permit is still there.
+// Runs tasks until there are none, or the permit is to go. Returns whether the permit is still
+// there.
 bool worker_pool::work(worker& self, bool& searching) noexcept {
   std::chrono::steady_clock::time_point give_up{};
   detail::runnable* next = nullptr;
-  for (int misses = 0; idle_.glance().permits >= 0 && left_over_count_.load(std::memory_order_relaxed) == 0;) {
+  for (int misses = 0;
+       idle_.glance().permits >= 0 && left_over_count_.load(std::memory_order_relaxed) == 0;) {
     detail::runnable* item = next != nullptr ? next : find(self);
     next = nullptr;
     if (item != nullptr) {

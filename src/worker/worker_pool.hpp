@@ -1,6 +1,7 @@
-// The threads of the fast lane, and the spare ones. A worker runs tasks while it holds a permit (one CPU); a thread
-// without a permit runs what the placement lane hands to it, on the CPUs that were given to that work. One pool a
-// process, never destroyed: it is started by init and stopped by shutdown. See idle_state.hpp for who sleeps and wakes.
+// The threads of the fast lane, and the spare ones. A worker runs tasks while it holds a permit
+// (one CPU); a thread without a permit runs what the placement lane hands to it, on the CPUs that
+// were given to that work. One pool a process, never destroyed: it is started by init and stopped
+// by shutdown. See idle_state.hpp for who sleeps and wakes.
 #pragma once
 
 #include <atomic>
@@ -31,16 +32,18 @@ class turn : public detail::runnable {
 };
 
 struct worker {
-  explicit worker(int its_index) : index{its_index}, random{static_cast<std::uint32_t>(its_index) * 2654435761U + 1} {}
+  explicit worker(int its_index)
+      : index{its_index}, random{static_cast<std::uint32_t>(its_index) * 2654435761U + 1} {}
 
   const int index;
   work_deque<detail::runnable> deque;
   parker sleep;
-  detail::runnable* handed = nullptr;  ///< set by the waker, before the wake: run this, without a permit
-  bool begins_with_permit = false;     ///< set before the thread is made, by notify
-  std::uint32_t random;                ///< the worker's own
-  std::uint32_t tick = 0;              ///< the worker's own
-  std::thread thread;                  ///< guarded by the pool's mutex
+  detail::runnable* handed =
+      nullptr;  ///< set by the waker, before the wake: run this, without a permit
+  bool begins_with_permit = false;  ///< set before the thread is made, by notify
+  std::uint32_t random;             ///< the worker's own
+  std::uint32_t tick = 0;           ///< the worker's own
+  std::thread thread;               ///< guarded by the pool's mutex
 };
 
 class worker_pool {
@@ -54,9 +57,11 @@ class worker_pool {
   /// Requires: nothing is queued and nothing runs. Ends and joins all workers.
   void stop();
 
-  /// Queues something that is ready: on the worker's own deque, or the injection queue from outside. Any thread.
+  /// Queues something that is ready: on the worker's own deque, or the injection queue from
+  /// outside. Any thread.
   void push(detail::runnable& item) noexcept;
-  /// Wakes a sleeper if one is needed. After anything that may make work or a permit available. Any thread.
+  /// Wakes a sleeper if one is needed. After anything that may make work or a permit available. Any
+  /// thread.
   void notify() noexcept;
   /// Has a thread that needs no permit run this. Any thread.
   void hand_over(detail::runnable& item) noexcept;
@@ -67,15 +72,20 @@ class worker_pool {
   void return_permits(int count) noexcept;
   [[nodiscard]] idle_state& idle() noexcept { return idle_; }
   [[nodiscard]] int cpus() const noexcept { return cpus_; }
-  [[nodiscard]] int thread_count() const noexcept { return worker_count_.load(std::memory_order_acquire); }
-  /// When the oldest task that a worker took from outside was submitted: about where the head of the fast lane is.
+  [[nodiscard]] int thread_count() const noexcept {
+    return worker_count_.load(std::memory_order_acquire);
+  }
+  /// When the oldest task that a worker took from outside was submitted: about where the head of
+  /// the fast lane is.
   [[nodiscard]] std::uint64_t head_ticks() const noexcept;
 
-  /// Counts this worker as blocked. Throws narke::error when all threads that there may be would then be blocked.
+  /// Counts this worker as blocked. Throws narke::error when all threads that there may be would
+  /// then be blocked.
   void begin_block();
   void end_block() noexcept { blocked_.fetch_sub(1, std::memory_order_relaxed); }
 
-  /// Takes what is queued from outside off the queue and drops it: for a submitter that came after stop().
+  /// Takes what is queued from outside off the queue and drops it: for a submitter that came after
+  /// stop().
   void drop_injected() noexcept;
 
  private:
@@ -112,9 +122,10 @@ class worker_pool {
 
   // Guarded by mutex_.
   std::mutex mutex_;
-  std::vector<worker*> sleepers_;                 // at least as many as idle_ counts
-  std::vector<detail::runnable*> left_over_;      // handed over when no thread could be had
-  std::vector<std::unique_ptr<worker>> owned_workers_;  // kept over stop(): a late reader may still look
+  std::vector<worker*> sleepers_;             // at least as many as idle_ counts
+  std::vector<detail::runnable*> left_over_;  // handed over when no thread could be had
+  std::vector<std::unique_ptr<worker>>
+      owned_workers_;  // kept over stop(): a late reader may still look
 };
 
 }  // namespace narke::internal

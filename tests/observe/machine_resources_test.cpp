@@ -47,6 +47,11 @@ TEST(machine_resources, every_type_of_gpu_is_a_resource_of_1) {
   EXPECT_EQ(cluster_resources(described, {.num_gpus = 0.0}).count("accelerator_type:L4"), 0U);
 }
 
+TEST(machine_resources, emulated_gpus_are_a_type_of_their_own) {
+  const machine described = with_emulated_gpus(machine{}, 2);
+  EXPECT_EQ(cluster_resources(described).at("accelerator_type:emulated"), 1.0);
+}
+
 TEST(machine_resources, accelerator_types_are_those_of_ray) {
   EXPECT_EQ(accelerator_type("NVIDIA H100 80GB HBM3"), "H100");
   EXPECT_EQ(accelerator_type("Tesla V100-SXM3-32GB"), "V100");

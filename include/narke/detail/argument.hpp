@@ -2,10 +2,11 @@
 //
 // An argument is in one of three forms:
 //  - value: converted to the parameter's type when `remote` was called, and owned by the task;
-//  - ref:   an object_ref that stands for its value, read in place, copied, or moved when it is the last;
+//  - ref:   an object_ref that stands for its value, read in place, copied, or moved when it is the
+//    last;
 //  - list:  a vector of refs for a vector parameter, gathered when all are ready.
-// `prepare` turns lists, and refs of another type than the parameter's, into values; then `deliver` cannot fail but by
-// the parameter's own copy or move.
+// `prepare` turns lists, and refs of another type than the parameter's, into values; then `deliver`
+// cannot fail but by the parameter's own copy or move.
 #pragma once
 
 #include <array>
@@ -55,15 +56,20 @@ struct owned_for_span {
   static constexpr bool is_view = true;
 };
 template <class P>
-  requires requires { typename std::remove_cvref_t<P>::traits_type; } &&
-           std::same_as<std::remove_cvref_t<P>, std::basic_string_view<typename std::remove_cvref_t<P>::value_type,
-                                                                       typename std::remove_cvref_t<P>::traits_type>>
-struct owned_for<P> : owned_for_view_of_string<typename std::remove_cvref_t<P>::value_type,
-                                               typename std::remove_cvref_t<P>::traits_type> {};
+requires requires {
+  typename std::remove_cvref_t<P>::traits_type;
+} && std::same_as < std::remove_cvref_t<P>,
+    std::basic_string_view < typename std::remove_cvref_t<P>::value_type,
+typename std::remove_cvref_t<P>::traits_type >> struct owned_for<P>
+    : owned_for_view_of_string<typename std::remove_cvref_t<P>::value_type,
+                               typename std::remove_cvref_t<P>::traits_type> {};
 template <class P>
-  requires requires { typename std::remove_cvref_t<P>::element_type; } &&
-           std::same_as<std::remove_cvref_t<P>, std::span<const typename std::remove_cvref_t<P>::value_type>>
-struct owned_for<P> : owned_for_span<typename std::remove_cvref_t<P>::value_type> {};
+requires requires {
+  typename std::remove_cvref_t<P>::element_type;
+} && std::same_as<std::remove_cvref_t<P>,
+                  std::span<const typename std::remove_cvref_t<P>::value_type>>
+struct owned_for<P> : owned_for_span<typename std::remove_cvref_t<P>::value_type> {
+};
 
 // The element type of a parameter that a vector of refs can be gathered for; void when it is none.
 template <class Owned>
@@ -71,22 +77,24 @@ struct gathered {
   using type = void;
 };
 template <class T, class A>
-  requires(!is_object_ref<T>)
-struct gathered<std::vector<T, A>> {
+requires(!is_object_ref<T>) struct gathered<std::vector<T, A>> {
   using type = T;
 };
 
-/// One argument for a parameter declared as P. Movable until it is registered as a dependency, then it stays put.
+/// One argument for a parameter declared as P. Movable until it is registered as a dependency, then
+/// it stays put.
 template <class P>
 class argument {
   using owned = typename owned_for<P>::type;
   using element = typename gathered<owned>::type;
   static constexpr bool is_view = owned_for<P>::is_view;
-  static constexpr bool is_const_lvalue = std::is_lvalue_reference_v<P> && std::is_const_v<std::remove_reference_t<P>>;
+  static constexpr bool is_const_lvalue =
+      std::is_lvalue_reference_v<P> && std::is_const_v<std::remove_reference_t<P>>;
   static constexpr bool takes_ref_itself = is_object_ref<owned>;
 
   static_assert(!std::is_lvalue_reference_v<P> || is_const_lvalue,
-                "narke::task: a parameter T& is refused: stored values are immutable and shared. Take const T& to read "
+                "narke::task: a parameter T& is refused: stored values are immutable and shared. "
+                "Take const T& to read "
                 "in place, or T to own a copy");
 
   enum class form : unsigned char { nothing, value, ref, list };
@@ -95,7 +103,8 @@ class argument {
   struct ref_form {
     result_slot* slot = nullptr;
     bool may_move = false;
-    // Makes the owned value from the slot's; null when the slot holds `owned` itself or is viewed in place.
+    // Makes the owned value from the slot's; null when the slot holds `owned` itself or is viewed
+    // in place.
     void (*convert)(argument& self) = nullptr;
     // For views (string_view, span): the view of the slot's value; null: by conversion.
     P (*view)(result_slot& slot) = nullptr;
@@ -129,10 +138,11 @@ class argument {
 
   /// A value, by implicit conversion.
   template <class U>
-    requires(!std::same_as<std::remove_cvref_t<U>, argument> && !is_object_ref<std::remove_cvref_t<U>> &&
-             !(is_vector_of_refs<std::remove_cvref_t<U>> && !std::is_void_v<element>) &&
-             (std::is_convertible_v<U, owned> || (is_view && std::is_convertible_v<U, std::remove_cvref_t<P>>)))
-  argument(U&& value) {
+  requires(!std::same_as<std::remove_cvref_t<U>, argument> &&
+           !is_object_ref<std::remove_cvref_t<U>> &&
+           !(is_vector_of_refs<std::remove_cvref_t<U>> && !std::is_void_v<element>)&&(
+               std::is_convertible_v<U, owned> ||
+               (is_view && std::is_convertible_v<U, std::remove_cvref_t<P>>))) argument(U&& value) {
     if constexpr (std::is_convertible_v<U, owned>) {
       make_value([&]() -> owned { return std::forward<U>(value); });
     } else {
@@ -142,71 +152,74 @@ class argument {
   }
   /// A braced list of elements, as in remote({1, 2, 3}).
   template <class E>
-    requires(std::is_constructible_v<owned, std::initializer_list<E>> && !takes_ref_itself)
-  argument(std::initializer_list<E> elements) {
+  requires(std::is_constructible_v<owned, std::initializer_list<E>> && !takes_ref_itself)
+      argument(std::initializer_list<E> elements) {
     make_value([&] { return owned(elements); });
   }
   /// The same when the elements only convert: {1, 2, 3} for a vector of double.
   template <class E>
-    requires(!std::is_constructible_v<owned, std::initializer_list<E>> && !takes_ref_itself &&
-             requires(const E* e) { owned(e, e); typename owned::value_type; } &&
-             std::is_convertible_v<const E&, typename owned::value_type>)
-  argument(std::initializer_list<E> elements) {
+  requires(!std::is_constructible_v<owned, std::initializer_list<E>> && !takes_ref_itself &&
+           requires(const E* e) {
+             owned(e, e);
+             typename owned::value_type;
+           } &&
+           std::is_convertible_v<const E&, typename owned::value_type>)
+      argument(std::initializer_list<E> elements) {
     make_value([&] { return owned(elements.begin(), elements.end()); });
   }
-  /// A braced list of the members or constructor arguments of the parameter's type, as in remote({1, "two"}).
+  /// A braced list of the members or constructor arguments of the parameter's type, as in
+  /// remote({1, "two"}).
   template <class First, class Second, class... Rest>
-    requires requires(First&& first, Second&& second, Rest&&... rest) {
-      owned{std::forward<First>(first), std::forward<Second>(second), std::forward<Rest>(rest)...};
-    }
+  requires requires(First&& first, Second&& second, Rest&&... rest) {
+    owned{std::forward<First>(first), std::forward<Second>(second), std::forward<Rest>(rest)...};
+  }
   argument(First&& first, Second&& second, Rest&&... rest) {
     make_value([&] {
-      return owned{std::forward<First>(first), std::forward<Second>(second), std::forward<Rest>(rest)...};
+      return owned{std::forward<First>(first), std::forward<Second>(second),
+                   std::forward<Rest>(rest)...};
     });
   }
-  argument()
-    requires std::default_initializable<owned>
-  {
+  argument() requires std::default_initializable<owned> {
     make_value([] { return owned(); });
   }
 
   /// A ref that is passed as it is: the parameter is itself a ref.
   template <class U>
-    requires(takes_ref_itself && std::is_convertible_v<object_ref<U>, owned>)
-  argument(object_ref<U> ref) {
+  requires(takes_ref_itself&& std::is_convertible_v<object_ref<U>, owned>)
+      argument(object_ref<U> ref) {
     ref_access::checked(ref, "remote");
     make_value([&]() -> owned { return std::move(ref); });
   }
   /// A ref that stands for its value.
   template <class U>
-    requires(!takes_ref_itself && !std::is_void_v<U>)
-  argument(const object_ref<U>& ref) {
+  requires(!takes_ref_itself && !std::is_void_v<U>) argument(const object_ref<U>& ref) {
     static_assert(reads_in_place<U>() || is_copyable<U>,
-                  "narke::task: a parameter that takes a move-only value needs an rvalue ref: remote(std::move(ref))");
+                  "narke::task: a parameter that takes a move-only value needs an rvalue ref: "
+                  "remote(std::move(ref))");
     ref_access::checked(ref, "remote").add_ref();
     make_ref<U>(ref_access::slot(ref), false);
   }
   template <class U>
-    requires(!takes_ref_itself && !std::is_void_v<U>)
-  argument(object_ref<U>&& ref) {
+  requires(!takes_ref_itself && !std::is_void_v<U>) argument(object_ref<U>&& ref) {
     ref_access::checked(ref, "remote");
     make_ref<U>(ref_access::release(ref), true);
   }
   template <class U>
-    requires(!takes_ref_itself && !std::is_void_v<U>)
-  argument(const object_ref<U>&& ref) : argument{static_cast<const object_ref<U>&>(ref)} {}
+  requires(!takes_ref_itself && !std::is_void_v<U>) argument(const object_ref<U>&& ref)
+      : argument{static_cast<const object_ref<U>&>(ref)} {}
 
   /// A vector of refs to gather.
   template <class U, class A>
-    requires(!std::is_void_v<element> && std::is_convertible_v<U, element>)
-  argument(const std::vector<object_ref<U>, A>& refs) {
+  requires(!std::is_void_v<element> && std::is_convertible_v<U, element>)
+      argument(const std::vector<object_ref<U>, A>& refs) {
     static_assert(is_copyable<U>,
-                  "narke::task: a vector of refs to move-only values is gathered from an rvalue: std::move(refs)");
+                  "narke::task: a vector of refs to move-only values is gathered from an rvalue: "
+                  "std::move(refs)");
     make_list<U>(refs, false);
   }
   template <class U, class A>
-    requires(!std::is_void_v<element> && std::is_convertible_v<U, element>)
-  argument(std::vector<object_ref<U>, A>&& refs) {
+  requires(!std::is_void_v<element> && std::is_convertible_v<U, element>)
+      argument(std::vector<object_ref<U>, A>&& refs) {
     make_list<U>(refs, true);
     refs.clear();
   }
@@ -266,8 +279,8 @@ class argument {
     }
   }
 
-  /// Drops the value or the refs. The entries on the slots' lists stay readable until the argument is destroyed: a task
-  /// that was cancelled while it waited is still on those lists.
+  /// Drops the value or the refs. The entries on the slots' lists stay readable until the argument
+  /// is destroyed: a task that was cancelled while it waited is still on those lists.
   void let_go() noexcept {
     if (form_ == form::value) {
       form_ = form::nothing;
@@ -306,7 +319,9 @@ class argument {
     ref_.slot = slot;
     ref_.may_move = may_move;
     if constexpr (reads_in_place<U>()) {
-      ref_.view = [](result_slot& of) -> P { return static_cast<const U&>(ref_access::typed<U>(of).value()); };
+      ref_.view = [](result_slot& of) -> P {
+        return static_cast<const U&>(ref_access::typed<U>(of).value());
+      };
     } else if constexpr (!std::is_same_v<U, owned>) {
       ref_.convert = [](argument& self) {
         self.replace_ref([&self]() -> owned { return self.template taken<U>(); });
@@ -396,9 +411,14 @@ class argument {
       case form::value:
         ::new (static_cast<void*>(std::addressof(value_))) owned(std::move(other.value_));
         return;
-      case form::ref: ::new (static_cast<void*>(std::addressof(ref_))) ref_form(other.ref_); break;
-      case form::list: list_ = other.list_; break;
-      case form::nothing: break;
+      case form::ref:
+        ::new (static_cast<void*>(std::addressof(ref_))) ref_form(other.ref_);
+        break;
+      case form::list:
+        list_ = other.list_;
+        break;
+      case form::nothing:
+        break;
     }
     other.form_ = form::nothing;
   }
@@ -411,14 +431,14 @@ class argument {
   };
 };
 
-/// The parameter type under which a generic callable receives an argument given as A: a ref's value by const reference,
-/// anything else as its own.
+/// The parameter type under which a generic callable receives an argument given as A: a ref's value
+/// by const reference, anything else as its own.
 template <class A>
 struct generic_parameter {
   using type = std::decay_t<A>&&;
 };
 template <class A>
-  requires is_object_ref<std::remove_cvref_t<A>>
+requires is_object_ref<std::remove_cvref_t<A>>
 struct generic_parameter<A> {
   using type = const typename std::remove_cvref_t<A>::value_type&;
 };

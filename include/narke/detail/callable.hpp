@@ -21,13 +21,13 @@ struct parameter_list {
 template <class F>
 struct declared_parameters {};
 
-#define NARKE_DECLARED_PARAMETERS(CV, NOEXCEPT)                       \
-  template <class R, class C, class... P>                             \
-  struct declared_parameters<R (C::*)(P...) CV NOEXCEPT> {            \
-    using call_operator = parameter_list<P...>;                       \
-    using member_function = parameter_list<P...>;                     \
-    using object = C;                                                 \
-    using result = R;                                                 \
+#define NARKE_DECLARED_PARAMETERS(CV, NOEXCEPT)            \
+  template <class R, class C, class... P>                  \
+  struct declared_parameters<R (C::*)(P...) CV NOEXCEPT> { \
+    using call_operator = parameter_list<P...>;            \
+    using member_function = parameter_list<P...>;          \
+    using object = C;                                      \
+    using result = R;                                      \
   };
 NARKE_DECLARED_PARAMETERS(, )
 NARKE_DECLARED_PARAMETERS(, noexcept)
@@ -49,9 +49,13 @@ struct declared_parameters<R (*)(P...) noexcept> {
 };
 
 template <class F>
-concept function_pointer = requires { typename declared_parameters<F>::function; };
+concept function_pointer = requires {
+  typename declared_parameters<F>::function;
+};
 template <class F>
-concept single_signature = requires { typename declared_parameters<decltype(&F::operator())>::call_operator; };
+concept single_signature = requires {
+  typename declared_parameters<decltype(&F::operator())>::call_operator;
+};
 
 template <class F>
 struct parameters_of {};
@@ -65,7 +69,9 @@ struct parameters_of<F> {
 };
 
 template <class F>
-concept has_declared_parameters = requires { typename parameters_of<F>::type; };
+concept has_declared_parameters = requires {
+  typename parameters_of<F>::type;
+};
 
 /// A callable so small and plain that each task has a copy of its own.
 template <class F>
@@ -105,8 +111,8 @@ class shared_callable {
   std::shared_ptr<F> function_;
 };
 
-/// A handle's callable, from which each task gets its own. A callable that can be called as const is shared by its
-/// tasks, however much it captures; a mutable one is copied for each task.
+/// A handle's callable, from which each task gets its own. A callable that can be called as const
+/// is shared by its tasks, however much it captures; a mutable one is copied for each task.
 template <class F>
 class callable_source {
  public:
@@ -118,7 +124,8 @@ class callable_source {
   using holder = std::conditional_t<
       is_plain_callable<F>, owned_callable<F>,
       std::conditional_t<std::is_invocable_v<const F&, P...>, shared_callable<const F>,
-                         std::conditional_t<std::is_copy_constructible_v<F>, owned_callable<F>, shared_callable<F>>>>;
+                         std::conditional_t<std::is_copy_constructible_v<F>, owned_callable<F>,
+                                            shared_callable<F>>>>;
 
   /// What the holder of type Holder is made from.
   template <class Holder>

@@ -1,13 +1,16 @@
-// One result: the place where a value or an error will be, and what every object_ref points to. Written once by its
-// producer (a task, an actor call, or put), then read by any number of threads without a lock.
+// One result: the place where a value or an error will be, and what every object_ref points to.
+// Written once by its producer (a task, an actor call, or put), then read by any number of threads
+// without a lock.
 //
 // Life of a slot:
 //  1. It is made open, with one reference, and marked pending while a producer is to fill it.
 //  2. The producer constructs the value or sets the error, then publishes:
-//     a. it takes the pending mark off the count; if no reference is left, nobody will ever read: the value goes at once
-//        (the list may still hold tasks that were cancelled while they waited: b lets them go);
-//     b. it closes the list of dependents by one exchange, which releases the value to every reader, and then resumes
-//        those that were on the list. (a before b: a consumer that starts because of b must not count the producer.)
+//     a. it takes the pending mark off the count; if no reference is left, nobody will ever read:
+//        the value goes at once (the list may still hold tasks that were cancelled while they
+//        waited: b lets them go);
+//     b. it closes the list of dependents by one exchange, which releases the value to every
+//        reader, and then resumes those that were on the list. (a before b: a consumer that starts
+//        because of b must not count the producer.)
 //  3. A dependent that finds the list closed does not wait.
 //  4. The last reference destroys the value and lets the memory go.
 #pragma once
@@ -55,12 +58,15 @@ class NARKE_EXPORT result_slot {
   void add_ref() noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }
   /// The sole owner skips the locked instruction: nobody can add a reference without having one.
   void release_ref() noexcept {
-    if (refs_.load(std::memory_order_acquire) == 1 || refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    if (refs_.load(std::memory_order_acquire) == 1 ||
+        refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
       last_ref_gone();
     }
   }
   /// Requires: is_ready(), and that the caller has a reference. True when nobody else has one.
-  [[nodiscard]] bool is_last_ref() const noexcept { return refs_.load(std::memory_order_acquire) == 1; }
+  [[nodiscard]] bool is_last_ref() const noexcept {
+    return refs_.load(std::memory_order_acquire) == 1;
+  }
 
   /// Who fills this slot; null for put. Requires: the caller has a reference.
   [[nodiscard]] task_node* producer() const noexcept { return producer_; }
@@ -69,11 +75,13 @@ class NARKE_EXPORT result_slot {
   bool add_dependent(dependent& entry) noexcept;
   /// Marks that a thread waits in the waiting room. False when the slot is ready.
   bool mark_thread_waits() noexcept;
-  /// Step 2a: takes the pending mark off. When no reference is left, the value goes here.
-  /// Requires: the value or the error is set, or the list was closed early; the caller keeps the memory alive.
+  /// Step 2a: takes the pending mark off. When no reference is left, the value goes here. Requires:
+  /// the value or the error is set, or the list was closed early; the caller keeps the memory
+  /// alive.
   void settle() noexcept;
-  /// Step 2b: closes the list, wakes threads, and hands out the dependents, first come first. Before settle() it publishes
-  /// an error early, while the body that it replaces still runs: the memory then stays until settle().
+  /// Step 2b: closes the list, wakes threads, and hands out the dependents, first come first.
+  /// Before settle() it publishes an error early, while the body that it replaces still runs: the
+  /// memory then stays until settle().
   [[nodiscard]] dependent* close() noexcept;
   /// Like publish, for a value that is there before anybody can have asked for it.
   void publish_unshared() noexcept {
@@ -100,22 +108,26 @@ class NARKE_EXPORT result_slot {
   static constexpr std::uintptr_t thread_waits_mark = 1;
   static constexpr std::uintptr_t closed_mark = 2;
 
-  // References, and pending_mark until the producer is done. Written by whoever copies or drops a reference.
+  // References, and pending_mark until the producer is done. Written by whoever copies or drops a
+  // reference.
   std::atomic<std::uint32_t> refs_{1 | pending_mark};
   // Address of the newest dependent, with thread_waits_mark; or closed_mark.
   std::atomic<std::uintptr_t> dependents_{0};
   std::exception_ptr error_;
   task_node* producer_ = nullptr;
-  // The next slot of a chain that a thread lets go (see slot_release). Not one of the above: the producer may still be
-  // about to close the list when the last reference goes.
+  // The next slot of a chain that a thread lets go (see slot_release). Not one of the above: the
+  // producer may still be about to close the list when the last reference goes.
   result_slot* release_next_ = nullptr;
 };
 
-/// Values of no more bytes than this, with all that they own, are too small to be counted in the store.
+/// Values of no more bytes than this, with all that they own, are too small to be counted in the
+/// store.
 inline constexpr std::size_t uncounted_bytes_max = 64;
-/// False for types of which no value is counted, and for which nobody can say otherwise by size_bytes.
+/// False for types of which no value is counted, and for which nobody can say otherwise by
+/// size_bytes.
 template <class T>
-inline constexpr bool is_counted = std::is_class_v<T> || std::is_union_v<T> || sizeof(T) > uncounted_bytes_max;
+inline constexpr bool is_counted = std::is_class_v<T> || std::is_union_v<T> ||
+                                   sizeof(T) > uncounted_bytes_max;
 
 /// Adds to (or takes from) the bytes of the object store.
 NARKE_EXPORT void count_stored_bytes(std::int64_t bytes) noexcept;
@@ -146,7 +158,8 @@ struct stored_bytes<T, true> {
 template <class T>
 class typed_slot : public result_slot {
  public:
-  /// Constructs the value from what `make` returns, in place. Throws what `make` throws; the slot is then as before.
+  /// Constructs the value from what `make` returns, in place. Throws what `make` throws; the slot
+  /// is then as before.
   template <class Make>
   void emplace_from(Make&& make) {
     ::new (static_cast<void*>(storage_)) T(std::forward<Make>(make)());

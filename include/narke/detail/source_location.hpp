@@ -1,4 +1,5 @@
-// std::source_location where the compiler has it; elsewhere (clang 14) a type of the same shape, for its tools.
+// std::source_location where the compiler has it; elsewhere (clang 14) a type of the same shape,
+// for its tools.
 #pragma once
 
 #include <version>

@@ -1,4 +1,5 @@
-// The typed part of a task: callable, arguments and results in one object, behind task_node's few virtual calls.
+// The typed part of a task: callable, arguments and results in one object, behind task_node's few
+// virtual calls.
 #pragma once
 
 #include <array>
@@ -95,8 +96,9 @@ class many_results {
 // The results of a callable that returns R, asked for as N objects (0: as one).
 template <class R, std::size_t N>
 struct results_for {
-  static_assert(N <= 1,
-                "narke: num_returns<N> needs a callable that returns a tuple, pair or array of N elements");
+  static_assert(
+      N <= 1,
+      "narke: num_returns<N> needs a callable that returns a tuple, pair or array of N elements");
   using type = one_result<R>;
 };
 template <class R>
@@ -104,17 +106,17 @@ struct results_for<R, 0> {
   using type = one_result<R>;
 };
 template <class... T, std::size_t N>
-  requires(N > 0)
-struct results_for<std::tuple<T...>, N> {
-  static_assert(N == sizeof...(T), "narke: num_returns<N>: N is not the number of elements that the callable returns");
+requires(N > 0) struct results_for<std::tuple<T...>, N> {
+  static_assert(N == sizeof...(T),
+                "narke: num_returns<N>: N is not the number of elements that the callable returns");
   using type = many_results<std::tuple<object_ref<std::decay_t<T>>...>, std::decay_t<T>...>;
 };
 template <class A, class B, std::size_t N>
-  requires(N > 0)
-struct results_for<std::pair<A, B>, N> {
-  static_assert(N == 2, "narke: num_returns<N>: N is not the number of elements that the callable returns");
-  using type = many_results<std::pair<object_ref<std::decay_t<A>>, object_ref<std::decay_t<B>>>, std::decay_t<A>,
-                            std::decay_t<B>>;
+requires(N > 0) struct results_for<std::pair<A, B>, N> {
+  static_assert(N == 2,
+                "narke: num_returns<N>: N is not the number of elements that the callable returns");
+  using type = many_results<std::pair<object_ref<std::decay_t<A>>, object_ref<std::decay_t<B>>>,
+                            std::decay_t<A>, std::decay_t<B>>;
 };
 template <class T, std::size_t M, class Index>
 struct array_results;
@@ -125,9 +127,9 @@ struct array_results<T, M, std::index_sequence<I...>> {
   using type = many_results<std::array<object_ref<T>, M>, element<I>...>;
 };
 template <class T, std::size_t M, std::size_t N>
-  requires(N > 0)
-struct results_for<std::array<T, M>, N> {
-  static_assert(N == M, "narke: num_returns<N>: N is not the number of elements that the callable returns");
+requires(N > 0) struct results_for<std::array<T, M>, N> {
+  static_assert(N == M,
+                "narke: num_returns<N>: N is not the number of elements that the callable returns");
   using type = typename array_results<T, M, std::make_index_sequence<M>>::type;
 };
 
@@ -135,7 +137,8 @@ struct results_for<std::array<T, M>, N> {
 template <class Holder, std::size_t N, class... P>
 class task_impl final : public task_node {
   using function = std::remove_reference_t<decltype(std::declval<Holder&>().get())>;
-  static_assert(std::is_invocable_v<function&, P...>, "narke: the callable cannot be called with these arguments");
+  static_assert(std::is_invocable_v<function&, P...>,
+                "narke: the callable cannot be called with these arguments");
   using result = std::decay_t<std::invoke_result_t<function&, P...>>;
   using results = typename results_for<result, N>::type;
 
@@ -148,7 +151,8 @@ class task_impl final : public task_node {
         holder_{std::forward<Source>(source)},
         arguments_{std::forward<A>(arguments)...} {
     results_.attach(*this);
-    has_ref_arguments = std::apply([](const auto&... each) { return (false || ... || each.has_refs()); }, arguments_);
+    has_ref_arguments = std::apply(
+        [](const auto&... each) { return (false || ... || each.has_refs()); }, arguments_);
   }
 
   refs make_refs() noexcept { return results_.make_refs(); }
@@ -175,17 +179,24 @@ class task_impl final : public task_node {
   void register_dependencies() noexcept override {
     std::apply([this](auto&... each) { (each.register_on(*this), ...); }, arguments_);
   }
-  void visit_arguments(bool (*visit)(void* context, const result_slot& slot), void* context) const override {
-    std::apply([&](const auto&... each) { static_cast<void>((true && ... && each.visit_slots(visit, context))); },
-               arguments_);
+  void visit_arguments(bool (*visit)(void* context, const result_slot& slot),
+                       void* context) const override {
+    std::apply(
+        [&](const auto&... each) {
+          static_cast<void>((true && ... && each.visit_slots(visit, context)));
+        },
+        arguments_);
   }
   result_slot* slot(std::size_t index) noexcept override { return results_.slot(index); }
   std::size_t slot_count() const noexcept override { return results::count; }
 
  private:
   decltype(auto) call() {
-    return std::apply([this](auto&... each) -> decltype(auto) { return std::invoke(holder_.get(), each.deliver()...); },
-                      arguments_);
+    return std::apply(
+        [this](auto&... each) -> decltype(auto) {
+          return std::invoke(holder_.get(), each.deliver()...);
+        },
+        arguments_);
   }
   void set_error(const std::exception_ptr& error) noexcept {
     if (body_has_outcome()) {

@@ -1,5 +1,5 @@
-// A counted pointer to the options that the tasks of a handle share. Null when no options were given: such a task
-// costs no count.
+// A counted pointer to the options that the tasks of a handle share. Null when no options were
+// given: such a task costs no count.
 #pragma once
 
 #include <utility>
@@ -16,7 +16,8 @@ namespace narke::detail {
 class NARKE_EXPORT task_info_ref {
  public:
   task_info_ref() noexcept = default;
-  /// Checks the options: std::invalid_argument names a bad field, narke::error an option that is not there yet.
+  /// Checks the options: std::invalid_argument names a bad field, narke::error an option that is
+  /// not there yet.
   explicit task_info_ref(const task_options& options);
   task_info_ref(const task_info_ref& other) noexcept : info_{other.info_} {
     if (info_ != nullptr) {

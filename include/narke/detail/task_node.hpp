@@ -1,5 +1,5 @@
-// A task: its state, callable, arguments and results in one piece of memory. The runtime sees this base; the types live
-// in task_impl. An object_ref points to a slot of it.
+// A task: its state, callable, arguments and results in one piece of memory. The runtime sees this
+// base; the types live in task_impl. An object_ref points to a slot of it.
 #pragma once
 
 #include <atomic>
@@ -16,11 +16,11 @@ namespace narke::detail {
 /// The states of a task, in order. Each says who may touch the task.
 enum class task_state : std::uint8_t {
   submitted,  ///< being made: its submitter alone
-  waiting,    ///< on the lists of its arguments: whoever takes the last of `unready_` down, or cancel
-  ready,      ///< in a queue: whoever claims it
-  claimed,    ///< somebody's: he alone
-  running,    ///< its body runs: that thread alone
-  finished,   ///< its results are there: nobody, it only waits to be let go
+  waiting,  ///< on the lists of its arguments: whoever takes the last of `unready_` down, or cancel
+  ready,    ///< in a queue: whoever claims it
+  claimed,  ///< somebody's: he alone
+  running,  ///< its body runs: that thread alone
+  finished,  ///< its results are there: nobody, it only waits to be let go
 };
 
 /// Which way a ready task goes.
@@ -30,7 +30,8 @@ enum class task_lane : std::uint8_t {
   actor_call,  ///< the mailbox of its actor
 };
 
-/// The options, name and place of a task handle: shared by its tasks, counted, never changed once made.
+/// The options, name and place of a task handle: shared by its tasks, counted, never changed once
+/// made.
 class task_info;
 NARKE_EXPORT void add_ref(const task_info& info) noexcept;
 NARKE_EXPORT void release_ref(const task_info& info) noexcept;
@@ -54,22 +55,25 @@ class NARKE_EXPORT task_node : public runnable {
 
   // What the typed part does. None of these throws.
 
-  /// Delivers the arguments, calls the callable and leaves each slot with its value or its error; then lets the callable
-  /// and the arguments go. Requires: claimed, every argument ready.
+  /// Delivers the arguments, calls the callable and leaves each slot with its value or its error;
+  /// then lets the callable and the arguments go. Requires: claimed, every argument ready.
   virtual void invoke() noexcept = 0;
-  /// Leaves `error` in each slot and lets the callable and the arguments go. Requires: claimed, invoke never called.
+  /// Leaves `error` in each slot and lets the callable and the arguments go. Requires: claimed,
+  /// invoke never called.
   virtual void fail(const std::exception_ptr& error) noexcept = 0;
   /// Puts the task on the list of each argument that is not ready, and counts those in `unready_`.
   virtual void register_dependencies() noexcept = 0;
   /// Calls `visit` with the slot of each ref among the arguments, in order, until it returns false.
-  virtual void visit_arguments(bool (*visit)(void* context, const result_slot& slot), void* context) const = 0;
+  virtual void visit_arguments(bool (*visit)(void* context, const result_slot& slot),
+                               void* context) const = 0;
   /// The slots of the results.
   [[nodiscard]] virtual result_slot* slot(std::size_t index) noexcept = 0;
   [[nodiscard]] virtual std::size_t slot_count() const noexcept = 0;
 
   void add_ref() noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }
   void release_ref() noexcept {
-    if (refs_.load(std::memory_order_acquire) == 1 || refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    if (refs_.load(std::memory_order_acquire) == 1 ||
+        refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
       delete this;
     }
   }
@@ -89,8 +93,9 @@ class NARKE_EXPORT task_node : public runnable {
                                           std::memory_order_acquire);
   }
 
-  /// Decides whose outcome counts: the body's, or an error that is published while the body still runs (a kill, a
-  /// timeout). The body asks before it sets an error and before it publishes; the first to ask has it.
+  /// Decides whose outcome counts: the body's, or an error that is published while the body still
+  /// runs (a kill, a timeout). The body asks before it sets an error and before it publishes; the
+  /// first to ask has it.
   [[nodiscard]] bool body_has_outcome() noexcept {
     if (!may_end_early) {
       return true;
@@ -107,7 +112,8 @@ class NARKE_EXPORT task_node : public runnable {
                                             std::memory_order_acquire);
   }
 
-  /// The error of the first argument that failed; null when none did. Requires: every argument ready.
+  /// The error of the first argument that failed; null when none did. Requires: every argument
+  /// ready.
   [[nodiscard]] std::exception_ptr first_failed_argument() const;
 
   /// Registers `entry` on `slot`, or does nothing when it is ready. For register_dependencies.
@@ -118,14 +124,17 @@ class NARKE_EXPORT task_node : public runnable {
       unready_.fetch_sub(1, std::memory_order_relaxed);
     }
   }
-  /// One thing less to wait for. True for the one who took the last: the queue's reference is then his.
-  [[nodiscard]] bool one_ready() noexcept { return unready_.fetch_sub(1, std::memory_order_acq_rel) == 1; }
+  /// One thing less to wait for. True for the one who took the last: the queue's reference is then
+  /// his.
+  [[nodiscard]] bool one_ready() noexcept {
+    return unready_.fetch_sub(1, std::memory_order_acq_rel) == 1;
+  }
 
   // Constant after submission.
   const task_info* info = nullptr;  ///< null: no options were given
   source_location location;         ///< of `remote` in the user's program
   std::uint64_t id = 0;
-  std::uint64_t parent_id = 0;       ///< the task that submitted it; 0 = a thread outside
+  std::uint64_t parent_id = 0;  ///< the task that submitted it; 0 = a thread outside
   task_lane lane = task_lane::fast;
   bool has_ref_arguments = false;
   bool may_end_early = false;  ///< its outcome may be decided while its body runs
@@ -142,18 +151,22 @@ class NARKE_EXPORT task_node : public runnable {
  private:
   enum class outcome : std::uint8_t { open, of_body, early };
 
-  // One for the runtime until the task has run or was dropped, and one for each slot with references.
+  // One for the runtime until the task has run or was dropped, and one for each slot with
+  // references.
   std::atomic<std::uint32_t> refs_;
   // Arguments that are not ready, and one for the submitter while he registers.
   std::atomic<std::int32_t> unready_{1};
   std::atomic<task_state> state_{task_state::submitted};
-  std::atomic<outcome> outcome_{outcome::open};  // set once, by the body's thread or by who ends it early
+  std::atomic<outcome> outcome_{
+      outcome::open};  // set once, by the body's thread or by who ends it early
 };
 
-/// Checks that a runtime is there (or starts one when nobody ever has), takes tasks, and can ever run this one.
-/// Throws task_cancelled_error while it shuts down, narke::error after an explicit shutdown, infeasible_request.
+/// Checks that a runtime is there (or starts one when nobody ever has), takes tasks, and can ever
+/// run this one. Throws task_cancelled_error while it shuts down, narke::error after an explicit
+/// shutdown, infeasible_request.
 NARKE_EXPORT void check_can_submit(const task_info* info);
-/// Hands `node` to the runtime, which takes one of its references over. Requires: check_can_submit returned.
+/// Hands `node` to the runtime, which takes one of its references over. Requires: check_can_submit
+/// returned.
 NARKE_EXPORT void submit(task_node& node) noexcept;
 
 }  // namespace narke::detail

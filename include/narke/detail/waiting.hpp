@@ -23,16 +23,18 @@ struct slot_list {
 
 inline constexpr std::chrono::nanoseconds for_ever = std::chrono::nanoseconds::max();
 
-/// Waits until `slot` is ready; runs its task right here when nobody has started it and the CPU is to be had.
-/// False when `timeout` passed first. In a task, its CPUs are free meanwhile.
+/// Waits until `slot` is ready; runs its task right here when nobody has started it and the CPU is
+/// to be had. False when `timeout` passed first. In a task, its CPUs are free meanwhile.
 NARKE_EXPORT bool wait_for_slot(result_slot& slot, std::chrono::nanoseconds timeout);
 /// Waits until each slot up to the first that failed is ready. False when `timeout` passed first.
 NARKE_EXPORT bool wait_for_slots(slot_list slots, std::chrono::nanoseconds timeout);
-/// Ray's wait: which of the slots are among the first `num_returns` ready ones in input order. Checks its arguments.
+/// Ray's wait: which of the slots are among the first `num_returns` ready ones in input order.
+/// Checks its arguments.
 NARKE_EXPORT std::vector<bool> wait_for_some(slot_list slots, double num_returns, bool has_timeout,
                                              std::chrono::nanoseconds timeout);
 
-[[noreturn]] NARKE_EXPORT void throw_get_timeout(std::chrono::nanoseconds timeout, const result_slot& slot);
+[[noreturn]] NARKE_EXPORT void throw_get_timeout(std::chrono::nanoseconds timeout,
+                                                 const result_slot& slot);
 [[noreturn]] NARKE_EXPORT void throw_get_timeout(std::chrono::nanoseconds timeout, slot_list slots);
 
 /// Hands out indices of slots in the order in which they become ready.
