@@ -1,6 +1,7 @@
 // narke_demo: Ray's best-practices tutorial as one C++ program. Figures go to the standard output
 // stream, progress and messages to the standard error stream. Ends with 0; 1 when a result is wrong
-// or a file cannot be written; 2 when the command line or the pictures cannot be used.
+// or a file cannot be written; 2 when the command line, an environment variable or the pictures
+// cannot be used.
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -8,6 +9,7 @@
 #include <exception>
 #include <filesystem>
 #include <functional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -142,6 +144,9 @@ int main(int argc, char** argv) {
     return tutorial{demo::parse_options(argc, argv)}.run();
   } catch (const demo::command_line_end& end) {
     return show_end(end);
+  } catch (const std::invalid_argument& error) {  // an environment variable that init refused
+    warn(error.what());
+    return exit_bad_input;
   } catch (const demo::input_error& error) {
     warn(error.what());
     return exit_bad_input;

@@ -34,7 +34,7 @@ class command_line_end : public std::runtime_error {
 options parse_options(int argc, const char* const* argv);
 
 struct workload {
-  std::size_t return_calls = 1'000;
+  std::size_t return_calls = 20'000;
   std::size_t slow_tasks = 25;
   std::chrono::milliseconds slow_task{500};
   std::size_t tiny_tasks = 1'000'000;

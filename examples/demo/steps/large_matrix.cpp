@@ -40,7 +40,9 @@ std::size_t side_that_fits(std::size_t side, std::size_t tasks) {
   const std::map<std::string, double> resources = narke::available_resources();
   const auto store = resources.find("object_store_memory");
   const double store_bytes = store == resources.end() ? 0 : store->second;
-  const double for_each = std::min(double(free_memory_bytes()) / double(tasks + 3), store_bytes);
+  constexpr double own_bytes = 1024;  // of the vector beside its elements
+  const double for_each =
+      std::min(double(free_memory_bytes()) / double(tasks + 3), store_bytes) - own_bytes;
   const auto fits = std::size_t(std::sqrt(std::max(for_each, 0.0) / sizeof(double)));
   return std::clamp<std::size_t>(fits, 1, side);
 }
