@@ -4,6 +4,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <narke/detail/node_memory.hpp>
 #include <narke/detail/source_location.hpp>
 #include <narke/object_ref.hpp>
 
@@ -15,21 +16,15 @@ namespace detail {
 NARKE_EXPORT void check_can_put();
 /// Throws object_store_full_error when the store has no room for `bytes` more.
 NARKE_EXPORT void check_room(std::size_t bytes);
-NARKE_EXPORT void* allocate_node(std::size_t bytes);
-NARKE_EXPORT void free_node(void* memory, std::size_t bytes) noexcept;
 
 /// A slot that has its value from the start.
 template <class T>
-class put_slot final : public typed_slot<T> {
+class put_slot final : public typed_slot<T>, public node_memory {
  public:
   template <class U>
   explicit put_slot(U&& value) {
     this->emplace_from([&]() -> T { return T(std::forward<U>(value)); });
     this->publish_unshared();
-  }
-  static void* operator new(std::size_t bytes) { return allocate_node(bytes); }
-  static void operator delete(void* memory, std::size_t bytes) noexcept {
-    free_node(memory, bytes);
   }
 
  private:

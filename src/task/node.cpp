@@ -1,28 +1,38 @@
 #include <new>
 
 #include <narke/detail/task_node.hpp>
-#include <narke/put.hpp>
 
 namespace narke::detail {
 
-void* allocate_node(std::size_t bytes) {
+void* node_memory::operator new(std::size_t bytes) {
   return ::operator new(bytes);
 }
-void free_node(void* memory, std::size_t bytes) noexcept {
+void* node_memory::operator new(std::size_t bytes, std::align_val_t alignment) {
+  return ::operator new(bytes, alignment);
+}
+void node_memory::operator delete(void* memory, std::size_t bytes) noexcept {
   ::operator delete(memory, bytes);
 }
-
-void* task_node::operator new(std::size_t bytes) {
-  return allocate_node(bytes);
-}
-void task_node::operator delete(void* memory, std::size_t bytes) noexcept {
-  free_node(memory, bytes);
+void node_memory::operator delete(void* memory, std::size_t bytes,
+                                  std::align_val_t alignment) noexcept {
+  ::operator delete(memory, bytes, alignment);
 }
 
 task_node::~task_node() {
   if (info != nullptr) {
     detail::release_ref(*info);
   }
+}
+
+bool task_node::has_failed_argument() const {
+  bool found = false;
+  visit_arguments(
+      [](void* failed, const result_slot& slot) {
+        *static_cast<bool*>(failed) = slot.failed();
+        return !slot.failed();
+      },
+      &found);
+  return found;
 }
 
 std::exception_ptr task_node::first_failed_argument() const {

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <narke/detail/argument.hpp>
+#include <narke/detail/callable.hpp>
 #include <narke/detail/task_info_ref.hpp>
 #include <narke/errors.hpp>
 
@@ -72,6 +73,11 @@ void release_ref(const task_info& info) noexcept {
   if (info.refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
     delete &info;
   }
+}
+
+void throw_null_function() {
+  throw std::invalid_argument{
+      "narke::task: the function pointer is null; give it a function to call"};
 }
 
 void throw_empty_ref(const char* call) {

@@ -89,14 +89,51 @@ void send_to_lane(task_node& node, runnable** next) noexcept {
   }
 }
 
+// Tasks that fail because an argument did: they need no CPU and no resources. Failing one may make
+// dependents fail, and so on down a chain of any length: the outermost call on a thread works a
+// list off, calls inside it only append to the list.
+struct failing_tasks {
+  static void add(task_node& node) noexcept {
+    node.queue_next.store(nullptr, std::memory_order_relaxed);
+    (last_ != nullptr ? last_->queue_next : first_).store(&node, std::memory_order_relaxed);
+    last_ = &node;
+    if (!std::exchange(is_working_, true)) {
+      work_off();
+      is_working_ = false;
+    }
+  }
+
+ private:
+  static void work_off() noexcept {
+    while (auto* node = static_cast<task_node*>(first_.load(std::memory_order_relaxed))) {
+      first_.store(node->queue_next.load(std::memory_order_relaxed), std::memory_order_relaxed);
+      last_ = node == last_ ? nullptr : last_;
+      if (node->claim(task_state::ready)) {
+        finish_with_error(*node, node->first_failed_argument());
+      }
+      node->release_ref();
+    }
+  }
+
+  static constinit thread_local std::atomic<runnable*> first_;
+  static constinit thread_local runnable* last_;
+  static constinit thread_local bool is_working_;
+};
+
+constinit thread_local std::atomic<runnable*> failing_tasks::first_{nullptr};
+constinit thread_local runnable* failing_tasks::last_ = nullptr;
+constinit thread_local bool failing_tasks::is_working_ = false;
+
 void one_argument_ready(task_node& node, runnable** next) noexcept {
   if (!node.one_ready()) {
     return;
   }
-  if (node.make_ready()) {
-    send_to_lane(node, next);
-  } else {
+  if (!node.make_ready()) {
     node.release_ref();  // it was cancelled while it waited
+  } else if (node.lane != task_lane::actor_call && node.has_failed_argument()) {
+    failing_tasks::add(node);
+  } else {
+    send_to_lane(node, next);  // a call keeps its place among the calls of its submitter
   }
 }
 

@@ -36,15 +36,6 @@ void on_dropped(placement_record& record) noexcept {
 }  // namespace
 
 void submit_placed(task_node& node) noexcept {
-  if (node.has_ref_arguments) {
-    if (const std::exception_ptr failed = node.first_failed_argument()) {
-      if (node.claim(task_state::ready)) {
-        finish_with_error(node, failed);
-      }
-      node.release_ref();
-      return;
-    }
-  }
   auto* record = new placement_record{.request = &node.info->request(),
                                       .submitted_ticks = node.submitted_ticks,
                                       .for_life = false,

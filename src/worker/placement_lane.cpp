@@ -34,34 +34,50 @@ std::optional<std::string> placement_lane::infeasible_reason(const resource_requ
 
 // One event, the decisions that follow from it, and what they ask for, carried out after the lock.
 template <class Event>
-void placement_lane::handle(Event&& event, detail::runnable** next) noexcept {
+void placement_lane::handle(Event&& event, std::uint64_t fast_lane_head,
+                            detail::runnable** next) noexcept {
   decisions made;
   {
     const std::lock_guard lock{mutex_};
     std::forward<Event>(event)();
-    decide_locked(made);
+    decide_locked(made, fast_lane_head);
   }
   carry_out(made, next);
+}
+
+template <class Event>
+void placement_lane::handle(Event&& event, detail::runnable** next) noexcept {
+  handle(std::forward<Event>(event), worker_pool::instance().head_ticks(), next);
 }
 
 // Steps until the core wants no more permits than there are. The wish is written down before the
 // last look at the free permits: a worker puts its permit back before it looks at the wish (see
 // idle_state.hpp), so one of the two sees the other.
-void placement_lane::decide_locked(decisions& made) {
+//
+// Whose turn it is between the lanes is decided exactly by a worker, which has both heads in hand:
+// it gives its permit to this lane when its next item is younger than this lane's head. The core's
+// own look at the fast lane's head is an estimate, for CPUs that come free in this lane: when it is
+// wrong, the worker that gets the CPU hands it back. So permits that were handed over, or that
+// nobody used, are not given away again here.
+void placement_lane::decide_locked(decisions& made, std::uint64_t fast_lane_head) {
+  if (core_ == nullptr) {
+    return;
+  }
   for (;;) {
-    step_locked(made);
-    int wanted = core_->permits_wanted();
+    step_locked(made, fast_lane_head);
+    const int wanted = core_->permits_wanted();
     head_ticks_.store(wanted > 0 ? core_->head_ticks() : no_ticks, std::memory_order_seq_cst);
     const int taken = wanted > 0 ? worker_pool::instance().idle().try_take_permits(wanted) : 0;
     if (taken == 0) {
       return;
     }
     core_->on_permits_granted(taken);
+    fast_lane_head = no_ticks;
   }
 }
 
-void placement_lane::step_locked(decisions& made) {
-  step_result result = core_->step(worker_pool::instance().head_ticks());
+void placement_lane::step_locked(decisions& made, std::uint64_t fast_lane_head) {
+  step_result result = core_->step(fast_lane_head);
   made.permits_to_return += result.permits_to_return;
   for (assignment& each : result.assignments) {
     placement_record* record = records_.at(each.id);
@@ -81,7 +97,7 @@ void placement_lane::carry_out(const decisions& made, detail::runnable** next) n
     }
   }
   if (made.permits_to_return > 0) {
-    worker_pool::instance().return_permits(made.permits_to_return);
+    worker_pool::instance().give_permits_to_workers(made.permits_to_return);
   }
 }
 
@@ -130,7 +146,7 @@ void placement_lane::unblocked(placement_record& record) noexcept {
 
 detail::runnable* placement_lane::offer_permit() noexcept {
   detail::runnable* next = nullptr;
-  handle([&] { core_->on_permits_granted(1); }, &next);
+  handle([&] { core_->on_permits_granted(1); }, no_ticks, &next);
   return next;
 }
 

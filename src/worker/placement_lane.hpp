@@ -85,8 +85,10 @@ class placement_lane {
 
   template <class Event>
   void handle(Event&& event, detail::runnable** next = nullptr) noexcept;
-  void decide_locked(decisions& made);
-  void step_locked(decisions& made);
+  template <class Event>
+  void handle(Event&& event, std::uint64_t fast_lane_head, detail::runnable** next) noexcept;
+  void decide_locked(decisions& made, std::uint64_t fast_lane_head);
+  void step_locked(decisions& made, std::uint64_t fast_lane_head);
   static void carry_out(const decisions& made, detail::runnable** next) noexcept;
 
   // Written under the mutex; read by workers. Below what it was when the fast lane's tasks were

@@ -179,6 +179,16 @@ void worker_pool::return_permits(int count) noexcept {
   }
 }
 
+void worker_pool::give_permits_to_workers(int count) noexcept {
+  idle_.give_permits(count);
+  // A worker takes the permit as it is woken, or hands it over when it finds nothing older.
+  if (has_work()) {
+    notify();
+  } else if (placement_lane::instance().wants_permits()) {
+    placement_lane::instance().poll();
+  }
+}
+
 void worker_pool::begin_block() {
   if (blocked_.fetch_add(1, std::memory_order_relaxed) + 1 >= threads_max_) {
     blocked_.fetch_sub(1, std::memory_order_relaxed);
@@ -216,8 +226,14 @@ bool worker_pool::add_worker_locked(detail::runnable* handed, bool with_permit) 
   worker& made = *owned_workers_[position];
   made.handed = handed;
   made.begins_with_permit = with_permit;
-  made.thread = std::thread{[this, &made] { run_worker(made); }};
-  worker_count_.store(index + 1, std::memory_order_release);
+  // Counted first: what the thread pushes must be seen by whoever looks for work.
+  worker_count_.store(index + 1, std::memory_order_seq_cst);
+  try {
+    made.thread = std::thread{[this, &made] { run_worker(made); }};
+  } catch (...) {
+    worker_count_.store(index, std::memory_order_seq_cst);
+    throw;
+  }
   return true;
 }
 
@@ -268,6 +284,7 @@ bool worker_pool::work(worker& self, bool& searching) noexcept {
         stop_searching();
       }
       if (placement_lane::instance().head_ticks() < item->submitted_ticks) {
+        head_ticks_.store(item->submitted_ticks, std::memory_order_relaxed);
         self.deque.push(item);
         self.handed = placement_lane::instance().offer_permit();
         return false;

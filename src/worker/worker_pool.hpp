@@ -68,15 +68,17 @@ class worker_pool {
 
   /// Queued tasks are there that anybody may take; out of date at once.
   [[nodiscard]] bool has_work() const noexcept;
-  /// Puts permits back, and has them used.
+  /// Puts permits back, and has them used, by either lane.
   void return_permits(int count) noexcept;
+  /// Puts permits back for the workers to have first. For the placement lane.
+  void give_permits_to_workers(int count) noexcept;
   [[nodiscard]] idle_state& idle() noexcept { return idle_; }
   [[nodiscard]] int cpus() const noexcept { return cpus_; }
   [[nodiscard]] int thread_count() const noexcept {
     return worker_count_.load(std::memory_order_acquire);
   }
-  /// When the oldest task that a worker took from outside was submitted: about where the head of
-  /// the fast lane is.
+  /// About where the head of the fast lane is: when what a worker last took from outside, or left
+  /// for the placement lane's sake, was submitted.
   [[nodiscard]] std::uint64_t head_ticks() const noexcept;
 
   /// Counts this worker as blocked. Throws narke::error when all threads that there may be would
@@ -113,7 +115,7 @@ class worker_pool {
   // Have their own synchronisation.
   idle_state idle_;
   injection_queue injected_;
-  std::atomic<std::uint64_t> head_ticks_{0};  // written by whoever takes a batch
+  std::atomic<std::uint64_t> head_ticks_{0};  // written by workers, see head_ticks()
   std::atomic<int> blocked_{0};
   std::atomic<bool> stopping_{false};
   std::unique_ptr<std::atomic<worker*>[]> workers_;  // [0, worker_count_) are set

@@ -10,6 +10,8 @@
 #include <type_traits>
 #include <utility>
 
+#include <narke/export.hpp>
+
 namespace narke::detail {
 
 template <class... P>
@@ -73,6 +75,9 @@ concept has_declared_parameters = requires {
   typename parameters_of<F>::type;
 };
 
+/// Throws std::invalid_argument: there is no function to call.
+[[noreturn]] NARKE_EXPORT void throw_null_function();
+
 /// A callable so small and plain that each task has a copy of its own.
 template <class F>
 inline constexpr bool is_plain_callable = std::is_trivially_copyable_v<F> && sizeof(F) <= 64;
@@ -117,7 +122,13 @@ template <class F>
 class callable_source {
  public:
   template <class G>
-  explicit callable_source(G&& function) : function_{make(std::forward<G>(function))} {}
+  explicit callable_source(G&& function) : function_{make(std::forward<G>(function))} {
+    if constexpr (std::is_pointer_v<F> || std::is_member_pointer_v<F>) {
+      if (function_ == nullptr) {
+        throw_null_function();
+      }
+    }
+  }
 
   /// What a task with arguments of types P... calls.
   template <class... P>

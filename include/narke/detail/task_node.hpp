@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <exception>
 
+#include <narke/detail/node_memory.hpp>
 #include <narke/detail/result_slot.hpp>
 #include <narke/detail/source_location.hpp>
 #include <narke/export.hpp>
@@ -45,13 +46,10 @@ struct runnable {
   const bool is_turn;
 };
 
-class NARKE_EXPORT task_node : public runnable {
+class NARKE_EXPORT task_node : public runnable, public node_memory {
  public:
   task_node(const task_node&) = delete;
   task_node& operator=(const task_node&) = delete;
-
-  static void* operator new(std::size_t bytes);
-  static void operator delete(void* memory, std::size_t bytes) noexcept;
 
   // What the typed part does. None of these throws.
 
@@ -115,6 +113,7 @@ class NARKE_EXPORT task_node : public runnable {
   /// The error of the first argument that failed; null when none did. Requires: every argument
   /// ready.
   [[nodiscard]] std::exception_ptr first_failed_argument() const;
+  [[nodiscard]] bool has_failed_argument() const;
 
   /// Registers `entry` on `slot`, or does nothing when it is ready. For register_dependencies.
   void depend_on(result_slot& slot, dependent& entry) noexcept {
