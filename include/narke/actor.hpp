@@ -29,13 +29,15 @@ NARKE_EXPORT void release_handle(actor_core& actor) noexcept;
 /// Checks the options of a class of actors: std::invalid_argument, narke::error for what is not
 /// there yet.
 NARKE_EXPORT void check_actor_options(const actor_options& options);
-/// The living actor of that name with one more handle; null when there is none and get_if_exists
-/// allows to make it. Throws std::invalid_argument when the name is taken, or is of an actor of
-/// another type.
-NARKE_EXPORT actor_core* find_actor_to_reuse(const actor_options& options,
-                                             const std::type_info& type);
-/// A new actor with one handle, whose constructor has not run.
-NARKE_EXPORT actor_core* make_actor(const actor_options& options, const std::type_info& type);
+struct made_actor {
+  actor_core* actor;  ///< with one handle, which is the caller's
+  bool is_made;       ///< its constructor is to be submitted; false: it was there already
+};
+/// A new actor, or the living one of that name when get_if_exists says so. Throws
+/// std::invalid_argument when the name is taken, or is of an actor of another type, and
+/// infeasible_request.
+NARKE_EXPORT made_actor make_or_find_actor(const actor_options& options,
+                                           const std::type_info& type);
 /// The living actor of that name with one more handle. Throws actor_not_found, or
 /// std::invalid_argument for another type.
 NARKE_EXPORT actor_core* find_actor(const std::string& name, const std::type_info& type);
@@ -236,9 +238,6 @@ class actor_class {
   actor_handle<T> remote(A&&... arguments) const {
     using parameters = decltype(detail::constructor_parameters_of<T, A...>());
     detail::check_can_submit(nullptr);
-    if (detail::actor_core* living = detail::find_actor_to_reuse(options_, typeid(T))) {
-      return detail::handle_access::adopt<T>(*living);
-    }
     return make(parameters{}, std::forward<A>(arguments)...);
   }
 
@@ -248,8 +247,12 @@ class actor_class {
     static_assert(detail::makes<T, P...>, "narke::actor: no constructor takes these arguments");
     using node = detail::task_impl<detail::owned_callable<detail::construct_actor<T>>, 0, P...>;
     auto checked = std::tuple<detail::argument<P>...>{std::forward<A>(arguments)...};
-    auto handle = detail::handle_access::adopt<T>(*detail::make_actor(options_, typeid(T)));
-    detail::actor_core& actor = detail::handle_access::checked(handle, "remote");
+    const detail::made_actor made = detail::make_or_find_actor(options_, typeid(T));
+    auto handle = detail::handle_access::adopt<T>(*made.actor);
+    if (!made.is_made) {
+      return handle;
+    }
+    detail::actor_core& actor = *made.actor;
     std::apply(
         [&](auto&... each) {
           auto* call = new node{detail::construct_actor<T>{&actor}, std::move(each)...};

@@ -37,7 +37,9 @@ actor_core::actor_core(const actor_options& options, const std::type_info& type)
       type_{type},
       request_{internal::request_from(options, 0)},
       methods_take_permit_{!options.num_cpus.has_value()},
-      max_concurrency_{static_cast<std::size_t>(double{options.max_concurrency})} {
+      max_concurrency_{static_cast<std::size_t>(double{options.max_concurrency})},
+      is_detached_{options.lifetime == actor_lifetime::detached} {
+  record_.id = internal::next_id();
   record_.request = &request_;
   record_.for_life = true;
   record_.owner = this;
@@ -60,8 +62,8 @@ actor_core::actor_core(const actor_options& options, const std::type_info& type)
     self.die(internal::dropped_by_shutdown());
     self.release_ref();
   };
-  if (options.lifetime == actor_lifetime::detached) {
-    add_handle();
+  if (is_detached_) {
+    add_handle();  // let go when the actor dies
   }
 }
 
@@ -116,30 +118,31 @@ void actor_core::submit_call(task_node& node) noexcept {
     if (phase_ == phase::dead) {
       node.has_ref_arguments = false;  // it fails at once, whatever its arguments do
     } else if (node.has_ref_arguments || lines_.contains(submitter)) {
-      lines_[submitter].push_back({&node, false});
-      held_by_.emplace(&node, submitter);
+      line& its = lines_[submitter];
+      held_.emplace(&node, place_in_line{submitter, its.insert(its.end(), {&node, false})});
     }
   }
   internal::submit_node(node, task_lane::actor_call);
 }
 
+// The queue's reference to `node` is the caller's until the call stands in the mailbox or in its
+// line as ready; from then on, and outside the lock, the node may be gone at any time.
 void actor_core::call_is_ready(task_node& node) noexcept {
   actor_turn* turn = nullptr;
   std::exception_ptr dead;
-  bool is_constructor = false;
+  bool asks = false;
+  add_ref();
   {
     const std::lock_guard lock{mutex_};
-    is_constructor = &node == constructor_;
     if (phase_ == phase::dead) {
       dead = death_error_locked();
-    } else if (is_constructor) {
-      constructor_has_arguments_ = true;
+    } else if (&node == constructor_) {
+      asks = constructor_is_ready_locked(node);
+      turn = next_turn_locked();
     } else {
-      if (const auto held = held_by_.find(&node); held != held_by_.end()) {
-        for (held_call& each : lines_.at(held->second)) {
-          each.is_ready = each.is_ready || each.node == &node;
-        }
-        move_ready_locked(held->second);
+      if (const auto held = held_.find(&node); held != held_.end()) {
+        held->second.position->is_ready = true;
+        move_ready_locked(held->second.submitter);
       } else {
         mailbox_.push_back(&node);
       }
@@ -147,13 +150,12 @@ void actor_core::call_is_ready(task_node& node) noexcept {
     }
   }
   if (dead) {
-    fail_ready(node, dead);
-    end_if_done();
-  } else if (is_constructor) {
-    ask_or_open(node);
-  } else {
-    schedule(turn);
+    internal::fail_ready_task(node, dead);
+  } else if (asks) {
+    placement_lane::instance().submit(record_);
   }
+  schedule(turn);
+  release_ref();
 }
 
 void actor_core::move_ready_locked(std::uint64_t submitter) noexcept {
@@ -161,7 +163,7 @@ void actor_core::move_ready_locked(std::uint64_t submitter) noexcept {
   line& its = found->second;
   while (!its.empty() && its.front().is_ready) {
     mailbox_.push_back(its.front().node);
-    held_by_.erase(its.front().node);
+    held_.erase(its.front().node);
     its.pop_front();
   }
   if (its.empty()) {
@@ -170,18 +172,17 @@ void actor_core::move_ready_locked(std::uint64_t submitter) noexcept {
 }
 
 // The constructor has its arguments: now the resources. One that will fail needs none.
-void actor_core::ask_or_open(task_node& constructor) noexcept {
-  if (!asks_for_something(request_) || constructor.first_failed_argument() != nullptr) {
-    open();
-    return;
-  }
-  add_ref();
-  {
-    const std::lock_guard lock{mutex_};
+bool actor_core::constructor_is_ready_locked(task_node& node) {
+  constructor_has_arguments_ = true;
+  if (asks_for_something(request_) && !node.argument_failed()) {
     is_asking_ = true;
+    add_ref();
+    record_.submitted_ticks = node.submitted_ticks;
+    return true;
   }
-  record_.submitted_ticks = constructor.submitted_ticks;
-  placement_lane::instance().submit(record_);
+  phase_ = phase::constructing;
+  mailbox_.push_front(std::exchange(constructor_, nullptr));
+  return false;
 }
 
 void actor_core::open() noexcept {
@@ -327,7 +328,6 @@ void actor_core::run_call(task_node& node, cpu_hold hold) noexcept {
   end_call(node);
   if (is_ours) {
     internal::publish(node);
-    release_ref();
   }
   node.release_ref();
 }
@@ -382,33 +382,21 @@ std::exception_ptr actor_core::death_error_locked() const {
       fmt::format("{} is dead: its constructor failed: {}", display_name(), what), cause_});
 }
 
-// Requires: the caller owns the queue's reference. Somebody who cancelled the call may have claimed
-// it before.
-void actor_core::fail_ready(task_node& node, const std::exception_ptr& error) noexcept {
-  if (node.claim(task_state::ready)) {
-    internal::finish_with_error(node, error);
-    release_ref();
-  }
-  node.release_ref();
-}
-
 // A call on the lists of its arguments: it stays there, and they let it go. If its last argument is
 // ready at this moment, then its call_is_ready is under way and fails it.
 void actor_core::fail_waiting(task_node& node, const std::exception_ptr& error) noexcept {
   if (node.claim(task_state::waiting)) {
     internal::finish_with_error(node, error);
-    release_ref();
   }
 }
 
 void actor_core::die(const std::exception_ptr& cause) noexcept {
-  std::deque<task_node*> ready;
-  std::unordered_map<std::uint64_t, line> lines;
-  std::vector<task_node*> running;
+  std::vector<task_node*> ready;    // with the queue's reference
+  std::vector<task_node*> waiting;  // with one of our own
+  std::vector<task_node*> running;  // with one of our own
   std::exception_ptr error;
-  task_node* constructor = nullptr;
-  bool constructor_has_arguments = false;
   bool was_asking = false;
+  bool lets_detached_handle_go = false;
   {
     const std::lock_guard lock{mutex_};
     if (phase_ == phase::dead) {
@@ -417,38 +405,49 @@ void actor_core::die(const std::exception_ptr& cause) noexcept {
     phase_ = phase::dead;
     cause_ = cause;
     error = death_error_locked();
-    ready.swap(mailbox_);
-    lines.swap(lines_);
-    held_by_.clear();
+    ready.assign(mailbox_.begin(), mailbox_.end());
+    mailbox_.clear();
+    for (const auto& [submitter, its] : lines_) {
+      for (const held_call& held : its) {
+        (held.is_ready ? ready : waiting).push_back(held.node);
+      }
+    }
+    lines_.clear();
+    held_.clear();
+    if (constructor_ != nullptr) {
+      (constructor_has_arguments_ ? ready : waiting)
+          .push_back(std::exchange(constructor_, nullptr));
+    }
     running = running_;
     for (task_node* node : running) {
       node->add_ref();
     }
-    constructor = std::exchange(constructor_, nullptr);
-    constructor_has_arguments = constructor_has_arguments_;
+    for (task_node* node : waiting) {
+      node->add_ref();
+    }
     was_asking = is_asking_;
+    lets_detached_handle_go = is_detached_ && !std::exchange(detached_handle_is_gone_, true);
     add_ref();
   }
   actor_registry::free_name(*this);
-  if (was_asking && placement_lane::instance().cancel(record_)) {
+  if (was_asking && placement_lane::instance().withdraw(record_.id) != nullptr) {
     const std::lock_guard lock{mutex_};
     is_asking_ = false;
     refs_.fetch_sub(1, std::memory_order_acq_rel);  // never the last: this call has one
-  }
-  if (constructor != nullptr) {
-    constructor_has_arguments ? fail_ready(*constructor, error) : fail_waiting(*constructor, error);
   }
   for (task_node* node : running) {
     internal::publish_early(*node, error);
     node->release_ref();
   }
   for (task_node* node : ready) {
-    fail_ready(*node, error);
+    internal::fail_ready_task(*node, error);
   }
-  for (const auto& [submitter, its] : lines) {
-    for (const held_call& held : its) {
-      held.is_ready ? fail_ready(*held.node, error) : fail_waiting(*held.node, error);
-    }
+  for (task_node* node : waiting) {
+    fail_waiting(*node, error);
+    node->release_ref();
+  }
+  if (lets_detached_handle_go) {
+    release_handle();
   }
   end_if_done();
   release_ref();
@@ -458,19 +457,16 @@ void actor_core::forget_held(task_node& node) noexcept {
   actor_turn* turn = nullptr;
   {
     const std::lock_guard lock{mutex_};
-    const auto held = held_by_.find(&node);
-    if (held != held_by_.end()) {
-      const std::uint64_t submitter = held->second;
-      std::erase_if(lines_.at(submitter),
-                    [&](const held_call& each) { return each.node == &node; });
-      held_by_.erase(held);
-      move_ready_locked(submitter);
+    if (const auto held = held_.find(&node); held != held_.end()) {
+      const place_in_line place = held->second;
+      held_.erase(held);
+      lines_.at(place.submitter).erase(place.position);
+      move_ready_locked(place.submitter);
       turn = next_turn_locked();
     }
   }
   schedule(turn);
   end_if_done();
-  release_ref();
 }
 
 bool actor_core::is_done_locked() const noexcept {

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <deque>
 #include <exception>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -46,8 +47,8 @@ class actor_core {
   [[nodiscard]] bool try_add_handle() noexcept;
   void release_handle() noexcept;
 
-  // Memory: one reference for all handles together, one for each call that is not finished, one for
-  // each turn.
+  // Memory: one reference for all handles together, one for the registry, one for each call as long
+  // as its node exists, one for each turn that is scheduled, one while it asks for resources.
   void add_ref() noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }
   void release_ref() noexcept;
 
@@ -67,6 +68,9 @@ class actor_core {
   void set_state(void* state, void (*destroy)(void*) noexcept) noexcept;
   [[nodiscard]] void* state() const noexcept { return state_; }
   [[nodiscard]] bool is_alive() const noexcept;
+  [[nodiscard]] bool has_handles() const noexcept {
+    return handles_.load(std::memory_order_acquire) != 0;
+  }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] std::type_index type() const noexcept { return type_; }
   [[nodiscard]] std::string display_name() const;
@@ -98,7 +102,11 @@ class actor_core {
     task_node* node;
     bool is_ready;
   };
-  using line = std::deque<held_call>;
+  using line = std::list<held_call>;
+  struct place_in_line {
+    std::uint64_t submitter;
+    line::iterator position;
+  };
 
   ~actor_core() = default;
 
@@ -106,7 +114,8 @@ class actor_core {
   [[nodiscard]] task_node* begin_call_locked() noexcept;
   void run_call(task_node& node, internal::cpu_hold hold) noexcept;
   void end_call(task_node& node) noexcept;
-  void ask_or_open(task_node& constructor) noexcept;
+  /// True: the caller is to submit record_, after the lock.
+  [[nodiscard]] bool constructor_is_ready_locked(task_node& node);
   void open() noexcept;
   void move_ready_locked(std::uint64_t submitter) noexcept;
   /// The turn that is needed now, if one is: to be scheduled after the lock.
@@ -117,8 +126,7 @@ class actor_core {
   [[nodiscard]] bool is_done_locked() const noexcept;
   void end_if_done() noexcept;
   void end() noexcept;
-  void fail_ready(task_node& node, const std::exception_ptr& error) noexcept;
-  void fail_waiting(task_node& node, const std::exception_ptr& error) noexcept;
+  static void fail_waiting(task_node& node, const std::exception_ptr& error) noexcept;
   [[nodiscard]] std::exception_ptr death_error_locked() const;
   [[nodiscard]] internal::cpu_hold hold_of_methods() const noexcept;
 
@@ -128,6 +136,7 @@ class actor_core {
   const internal::resource_request request_;
   const bool methods_take_permit_;
   const std::size_t max_concurrency_;
+  const bool is_detached_;
 
   // Have their own synchronisation.
   std::atomic<std::uint32_t> handles_{1};
@@ -147,12 +156,13 @@ class actor_core {
   bool is_placed_ = false;  // it holds its resources
   bool is_ended_ = false;   // the state is gone, or going
   bool no_handles_ = false;
+  bool detached_handle_is_gone_ = false;
   std::exception_ptr cause_;          // what the constructor threw
   task_node* constructor_ = nullptr;  // while it arrives
   bool constructor_has_arguments_ = false;
-  std::deque<task_node*> mailbox_;                               // ready to run, in order
-  std::unordered_map<std::uint64_t, line> lines_;                // by submitter; none is empty
-  std::unordered_map<const task_node*, std::uint64_t> held_by_;  // whose line a held call is in
+  std::deque<task_node*> mailbox_;                            // ready to run, in order
+  std::unordered_map<std::uint64_t, line> lines_;             // by submitter; none is empty
+  std::unordered_map<const task_node*, place_in_line> held_;  // where a held call stands
   std::vector<task_node*> running_;
   std::deque<actor_turn> turns_;
   std::vector<actor_turn*> idle_turns_;
@@ -166,8 +176,8 @@ namespace narke::internal {
 
 /// All actors that are not ended, and the names of the living.
 struct actor_registry {
-  /// Throws std::invalid_argument when the name is taken.
-  static void add(detail::actor_core& actor);
+  /// False when a living actor has the name.
+  [[nodiscard]] static bool try_add(detail::actor_core& actor);
   static void free_name(detail::actor_core& actor) noexcept;
   static void remove(detail::actor_core& actor) noexcept;
   /// With one more handle; null when nobody living has the name. Throws std::invalid_argument when

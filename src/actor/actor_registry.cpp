@@ -27,18 +27,20 @@ registry_state& registry() {
 
 }  // namespace
 
-void actor_registry::add(detail::actor_core& actor) {
+bool actor_registry::try_add(detail::actor_core& actor) {
   registry_state& state = registry();
   const std::lock_guard lock{state.mutex};
-  if (!actor.name().empty() && !state.names.emplace(actor.name(), &actor).second) {
-    throw std::invalid_argument{
-        fmt::format("narke::actor: name: an actor '{}' is there already. Take another name, "
-                    "get_actor<T>(\"{}\"), or "
-                    ".get_if_exists = true",
-                    actor.name(), actor.name())};
+  if (!actor.name().empty()) {
+    detail::actor_core*& named = state.names[actor.name()];
+    // One that is about to free its name has lost it.
+    if (named != nullptr && named->is_alive() && named->has_handles()) {
+      return false;
+    }
+    named = &actor;
   }
   actor.add_ref();
   state.all.insert(&actor);
+  return true;
 }
 
 void actor_registry::free_name(detail::actor_core& actor) noexcept {

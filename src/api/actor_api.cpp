@@ -53,22 +53,31 @@ void check_actor_options(const actor_options& options) {
   }
 }
 
-actor_core* find_actor_to_reuse(const actor_options& options, const std::type_info& type) {
-  return options.get_if_exists ? actor_registry::find(options.name, type) : nullptr;
-}
-
-actor_core* make_actor(const actor_options& options, const std::type_info& type) {
+made_actor make_or_find_actor(const actor_options& options, const std::type_info& type) {
+  if (options.get_if_exists) {
+    if (actor_core* living = actor_registry::find(options.name, type)) {
+      return {living, false};
+    }
+  }
   internal::check_feasible(
       internal::request_from(options, 0),
       options.name.empty() ? "the actor" : fmt::format("actor '{}'", options.name));
   auto* actor = new actor_core{options, type};
-  try {
-    actor_registry::add(*actor);
-  } catch (...) {
+  while (!actor_registry::try_add(*actor)) {
+    actor_core* living = options.get_if_exists ? actor_registry::find(options.name, type) : nullptr;
+    if (living == nullptr && options.get_if_exists) {
+      continue;  // it died meanwhile
+    }
     actor->release_ref();
-    throw;
+    if (living != nullptr) {
+      return {living, false};
+    }
+    throw std::invalid_argument{
+        fmt::format("narke::actor: name: an actor '{}' is there already. Take another name, "
+                    "get_actor<T>(\"{}\"), or .get_if_exists = true",
+                    options.name, options.name)};
   }
-  return actor;
+  return {actor, true};
 }
 
 actor_core* find_actor(const std::string& name, const std::type_info& type) {

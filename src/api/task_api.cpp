@@ -1,3 +1,5 @@
+#include <thread>
+
 #include <fmt/format.h>
 
 #include <narke/cancel.hpp>
@@ -73,7 +75,11 @@ bool cancel_slot(result_slot& slot, bool force, bool) {
       return true;
     }
   }
-  if (slot.is_ready()) {
+  // Claimed for a moment: by a worker that starts it, or by another cancel.
+  while (node->state() == task_state::claimed) {
+    std::this_thread::yield();
+  }
+  if (slot.is_ready() || node->state() == task_state::finished) {
     return false;
   }
   throw error{

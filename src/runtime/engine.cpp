@@ -50,7 +50,7 @@ engine_state& engine() {
 void shut_down_at_exit() {
   // exit() inside a task: its thread cannot wait for itself. The process ends; nothing can be done
   // better.
-  if (this_thread_state.current == nullptr) {
+  if (this_thread_state.current == nullptr && this_thread_state.self == nullptr) {
     try {
       stop_runtime(std::chrono::nanoseconds::max());
     } catch (const std::exception& failed) {
@@ -62,6 +62,9 @@ void shut_down_at_exit() {
 void connect_actors() {
   the_actor_hooks.call_is_ready = [](detail::task_node& call) noexcept {
     static_cast<detail::actor_core*>(call.lane_data)->call_is_ready(call);
+  };
+  detail::release_actor_of_call = [](void* actor) noexcept {
+    static_cast<detail::actor_core*>(actor)->release_ref();
   };
   the_actor_hooks.try_call_in_place = [](detail::task_node& call) noexcept {
     return static_cast<detail::actor_core*>(call.lane_data)->try_call_in_place(call);
@@ -135,6 +138,15 @@ bool drain(clock::time_point deadline) {
   return true;
 }
 
+// Once no worker is there: what came in while they ended, and the actors.
+void drop_what_is_left() {
+  do {
+    worker_pool::instance().drop_all();
+    placement_lane::instance().drop_pending();
+    actor_registry::end_all();
+  } while (worker_pool::instance().has_work());
+}
+
 void write_report_file(const std::string& file) {
   try {
     write_file(file, report_now());
@@ -159,7 +171,7 @@ void start_runtime(const runtime_options& options) {
 }
 
 bool stop_runtime(std::chrono::nanoseconds timeout) {
-  if (this_thread_state.current != nullptr) {
+  if (this_thread_state.current != nullptr || this_thread_state.self != nullptr) {
     throw error{
         "narke::shutdown: called from inside a task, which it would wait for. Call it from the "
         "thread that called init"};
@@ -183,7 +195,7 @@ bool stop_runtime(std::chrono::nanoseconds timeout) {
   // First the phase, then the workers: who submits after the phase drops the task himself.
   current_phase.store(runtime_phase::stopped, std::memory_order_seq_cst);
   worker_pool::instance().stop();
-  actor_registry::end_all();
+  drop_what_is_left();
   set_store_limit_bytes(0);
   return true;
 }

@@ -38,9 +38,13 @@ void placement_core::on_finished(ticket_id id) {
   ledger_.release(entry.held);
 }
 
-void placement_core::on_blocked(ticket_id id) { give_cpus(running_.block(id), -1); }
+void placement_core::on_blocked(ticket_id id) {
+  give_cpus(running_.block(id), -1);
+}
 
-void placement_core::on_unblocked(ticket_id id) { give_cpus(running_.unblock(id), 1); }
+void placement_core::on_unblocked(ticket_id id) {
+  give_cpus(running_.unblock(id), 1);
+}
 
 void placement_core::give_cpus(const running_ticket& entry, int sign) {
   cpus_in_use_ += entry.cpus * sign;
@@ -68,7 +72,7 @@ step_result placement_core::step(std::uint64_t other_lane_head_ticks) {
   for (shape_line line = pending_.line(); !line.empty();) {
     pending_shape& shape = *line.top().second;
     line.pop();
-    if (!consider(shape, result)) {
+    if (!consider(shape, other_lane_head_ticks, result)) {
       waiting.emplace_back(&shape, result.assignments.size());
     } else if (shape.waiting.empty()) {
       pending_.drop_if_empty(shape);
@@ -84,11 +88,14 @@ step_result placement_core::step(std::uint64_t other_lane_head_ticks) {
 }
 
 // True: the head was assigned and taken out.
-bool placement_core::consider(pending_shape& shape, step_result& result) {
+bool placement_core::consider(pending_shape& shape, std::uint64_t other_lane_head_ticks,
+                              step_result& result) {
   const resource_request& request = *shape.request;
   const resource_kinds missing = missing_now(request);
+  // A whole CPU that has come free goes to the older head of the two lanes.
+  const bool yields = shape.head().ticks > other_lane_head_ticks && cpu_balance().whole() >= 1;
   const bool lacks_cpus =
-      !request.cpus.is_zero() && (collector_.has_value() || request.cpus > cpu_balance());
+      !request.cpus.is_zero() && (yields || collector_.has_value() || request.cpus > cpu_balance());
   if (missing.empty() && !lacks_cpus) {
     assign(shape, result);
     return true;

@@ -100,7 +100,8 @@ class placement_core {
   };
 
   void give_cpus(const running_ticket& entry, int sign);
-  [[nodiscard]] bool consider(pending_shape& shape, step_result& result);
+  [[nodiscard]] bool consider(pending_shape& shape, std::uint64_t other_lane_head_ticks,
+                              step_result& result);
   void assign(pending_shape& shape, step_result& result);
   void reserve(const pending_shape& shape, const resource_kinds& missing, bool lacks_cpus);
   [[nodiscard]] resource_kinds missing_now(const resource_request& request) const;
@@ -118,9 +119,9 @@ class placement_core {
   running_tickets running_;
   int permits_held_ = 0;
   quantity cpus_in_use_;
-  quantity cpus_in_use_for_life_;           // of these, by actors
-  std::optional<collecting> collector_;     // decided by each step
-  std::vector<reservation> reservations_;   // decided by each step
+  quantity cpus_in_use_for_life_;          // of these, by actors
+  std::optional<collecting> collector_;    // decided by each step
+  std::vector<reservation> reservations_;  // decided by each step
 };
 
 }  // namespace narke::internal

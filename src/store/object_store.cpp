@@ -37,7 +37,8 @@ void count_stored_bytes(std::int64_t bytes) noexcept {
 void check_room(std::size_t bytes) {
   const std::int64_t limit = internal::store_limit_bytes();
   const std::int64_t used = internal::stored_bytes();
-  if (limit != 0 && static_cast<std::int64_t>(bytes) > limit - used) {
+  const std::int64_t room = limit > used ? limit - used : 0;
+  if (limit != 0 && bytes > static_cast<std::uint64_t>(room)) {
     throw object_store_full_error{
         fmt::format("narke::put: the value takes {} bytes, and {} of {} bytes of the object store "
                     "are in use. Let refs "

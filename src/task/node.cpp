@@ -18,21 +18,15 @@ void node_memory::operator delete(void* memory, std::size_t bytes,
   ::operator delete(memory, bytes, alignment);
 }
 
+constinit actor_release release_actor_of_call = nullptr;
+
 task_node::~task_node() {
+  if (lane == task_lane::actor_call && lane_data != nullptr) {
+    release_actor_of_call(lane_data);
+  }
   if (info != nullptr) {
     detail::release_ref(*info);
   }
-}
-
-bool task_node::has_failed_argument() const {
-  bool found = false;
-  visit_arguments(
-      [](void* failed, const result_slot& slot) {
-        *static_cast<bool*>(failed) = slot.failed();
-        return !slot.failed();
-      },
-      &found);
-  return found;
 }
 
 std::exception_ptr task_node::first_failed_argument() const {

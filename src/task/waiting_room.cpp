@@ -51,7 +51,13 @@ bool waiting_room::enter(wait_entry& entry, detail::result_slot& slot, wait_grou
   if (slot.mark_thread_waits()) {
     return true;
   }
-  leave(entry, slot);
+  // Ready; but if another thread's bit was there, its producer may have called the group already.
+  bucket& its = bucket_of(slot);
+  const std::lock_guard lock{its.mutex};
+  if (entry.slot == nullptr) {
+    return true;
+  }
+  its.unlink_locked(entry);
   return false;
 }
 

@@ -5,7 +5,7 @@
 // A thread comes in, and a producer publishes:
 //  1. the thread puts its entry into the slot's bucket, under the bucket's lock;
 //  2. it sets the slot's bit. If the slot was closed before that, it takes its entry out and does
-//     not wait.
+//     not wait; unless the entry is out already, as step 4 was under way for another thread.
 //  3. the producer closes the slot by one exchange. If the bit was set, then so was the entry in
 //     the bucket (1 before 2):
 //  4. it takes the entries of this slot out of the bucket and calls their groups, under the
@@ -42,7 +42,8 @@ struct wait_entry {
 };
 
 struct waiting_room {
-  /// Puts `entry` in. False when the slot is ready; the entry is then not in the room.
+  /// Puts `entry` in. False when the slot is ready and the group was not told; the entry is then
+  /// not in the room. True otherwise: the group is told, or has been.
   static bool enter(wait_entry& entry, detail::result_slot& slot, wait_group& group);
   /// Takes `entry` out, if it still is in, and waits for a producer that is busy with it.
   /// Requires: enter returned true for it, and `slot` was the slot.

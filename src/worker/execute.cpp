@@ -1,6 +1,7 @@
 #include "worker/execute.hpp"
 
 #include <cstring>
+#include <deque>
 #include <utility>
 
 #include <fmt/format.h>
@@ -89,49 +90,42 @@ void send_to_lane(task_node& node, runnable** next) noexcept {
   }
 }
 
-// Tasks that fail because an argument did: they need no CPU and no resources. Failing one may make
-// dependents fail, and so on down a chain of any length: the outermost call on a thread works a
-// list off, calls inside it only append to the list.
+// Tasks that fail without having run. Failing one may make dependents fail, and so on down a chain
+// of any length: the outermost call on a thread works a list off, calls inside it only append.
 struct failing_tasks {
-  static void add(task_node& node) noexcept {
-    node.queue_next.store(nullptr, std::memory_order_relaxed);
-    (last_ != nullptr ? last_->queue_next : first_).store(&node, std::memory_order_relaxed);
-    last_ = &node;
-    if (!std::exchange(is_working_, true)) {
-      work_off();
-      is_working_ = false;
-    }
-  }
+  struct entry {
+    task_node* node;
+    std::exception_ptr error;  // null: that of its first failed argument
+  };
+  std::deque<entry> list;
+  bool is_working = false;
 
- private:
-  static void work_off() noexcept {
-    while (auto* node = static_cast<task_node*>(first_.load(std::memory_order_relaxed))) {
-      first_.store(node->queue_next.load(std::memory_order_relaxed), std::memory_order_relaxed);
-      last_ = node == last_ ? nullptr : last_;
-      if (node->claim(task_state::ready)) {
-        finish_with_error(*node, node->first_failed_argument());
+  void add(task_node& node, const std::exception_ptr& error) noexcept {
+    list.push_back({&node, error});
+    if (std::exchange(is_working, true)) {
+      return;
+    }
+    while (!list.empty()) {
+      const entry next = std::move(list.front());
+      list.pop_front();
+      if (next.node->claim(task_state::ready)) {
+        finish_with_error(*next.node, next.error ? next.error : next.node->first_failed_argument());
       }
-      node->release_ref();
+      next.node->release_ref();
     }
+    is_working = false;
   }
-
-  static constinit thread_local std::atomic<runnable*> first_;
-  static constinit thread_local runnable* last_;
-  static constinit thread_local bool is_working_;
 };
-
-constinit thread_local std::atomic<runnable*> failing_tasks::first_{nullptr};
-constinit thread_local runnable* failing_tasks::last_ = nullptr;
-constinit thread_local bool failing_tasks::is_working_ = false;
 
 void one_argument_ready(task_node& node, runnable** next) noexcept {
   if (!node.one_ready()) {
     return;
   }
+  const bool failed = node.argument_failed();
   if (!node.make_ready()) {
     node.release_ref();  // it was cancelled while it waited
-  } else if (node.lane != task_lane::actor_call && node.has_failed_argument()) {
-    failing_tasks::add(node);
+  } else if (failed && node.lane != task_lane::actor_call) {
+    fail_ready_task(node, nullptr);  // needs no CPU and no resources
   } else {
     send_to_lane(node, next);  // a call keeps its place among the calls of its submitter
   }
@@ -204,10 +198,11 @@ void run_body(task_node& node, const std::vector<int>* gpu_ids,
 
 namespace {
 
-void resume(detail::dependent* entry, runnable** next) noexcept {
+void resume(detail::dependent* entry, bool failed, runnable** next) noexcept {
   while (entry != nullptr) {
     // The entry lies in the task that waits, which may be gone once it is told.
     detail::dependent* following = entry->next;
+    entry->waiting->note_argument(failed);
     one_argument_ready(*entry->waiting, next);
     entry = following;
   }
@@ -221,9 +216,10 @@ void publish(task_node& node, runnable** next) noexcept {
   const std::size_t count = node.slot_count();
   for (std::size_t i = 0; i != count; ++i) {
     detail::result_slot& slot = *node.slot(i);
+    const bool failed = is_body && slot.failed();
     slot.settle();
     if (is_body) {
-      resume(slot.close(), next);
+      resume(slot.close(), failed, next);
     }
   }
   count_one(this_record().finished);
@@ -236,7 +232,7 @@ void publish_early(task_node& node, const std::exception_ptr& error) noexcept {
   const std::size_t count = node.slot_count();
   for (std::size_t i = 0; i != count; ++i) {
     node.slot(i)->set_error(error);
-    resume(node.slot(i)->close(), nullptr);
+    resume(node.slot(i)->close(), true, nullptr);
   }
 }
 
@@ -244,6 +240,11 @@ void finish_with_error(task_node& node, const std::exception_ptr& error) noexcep
   node.fail(error);
   count_one(this_record().failed);
   publish(node);
+}
+
+void fail_ready_task(task_node& node, const std::exception_ptr& error) noexcept {
+  static thread_local failing_tasks failing;
+  failing.add(node, error);
 }
 
 cpu_scope::cpu_scope(cpu_hold hold, placement_record* placement) noexcept

@@ -28,6 +28,9 @@ void publish(detail::task_node& node, detail::runnable** next = nullptr) noexcep
 /// Fills the slots of a claimed task with `error` and publishes them. The body never runs.
 void finish_with_error(detail::task_node& node, const std::exception_ptr& error) noexcept;
 
+/// Fails a task that is ready and that nobody has claimed, with `error`, or with that of its first
+/// failed argument. Takes over one reference. Never recurses, however long a chain fails.
+void fail_ready_task(detail::task_node& node, const std::exception_ptr& error) noexcept;
 /// Publishes `error` for a task whose body still runs, unless the body was first. Requires:
 /// may_end_early, a reference.
 void publish_early(detail::task_node& node, const std::exception_ptr& error) noexcept;

@@ -31,7 +31,8 @@ bool futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected,
 }  // namespace
 
 bool parker::wait_until(std::chrono::steady_clock::time_point deadline) noexcept {
-  for (bool in_time = true;;) {
+  // The kernel takes no time before the clock's beginning.
+  for (bool in_time = deadline.time_since_epoch().count() >= 0;;) {
     if (try_wait()) {
       return true;
     }

@@ -19,24 +19,18 @@ task_node& node_of(const placement_record& record) noexcept {
   return *static_cast<task_node*>(record.owner);
 }
 
-std::unique_ptr<placement_record> take_record(task_node& node) noexcept {
-  return std::unique_ptr<placement_record>{
-      static_cast<placement_record*>(std::exchange(node.lane_data, nullptr))};
-}
-
+// The lane has let go of the record: shutdown, or a machine that can no longer meet the request.
 void on_dropped(placement_record& record) noexcept {
   task_node& node = node_of(record);
-  if (node.claim(task_state::ready)) {
-    take_record(node);
-    finish_with_error(node, dropped_by_shutdown());
-  }
-  node.release_ref();
+  delete &record;
+  fail_ready_task(node, dropped_by_shutdown());
 }
 
 }  // namespace
 
 void submit_placed(task_node& node) noexcept {
-  auto* record = new placement_record{.request = &node.info->request(),
+  auto* record = new placement_record{.id = node.id,
+                                      .request = &node.info->request(),
                                       .submitted_ticks = node.submitted_ticks,
                                       .for_life = false,
                                       .item = &node,
@@ -49,9 +43,9 @@ void submit_placed(task_node& node) noexcept {
 }
 
 detail::runnable* execute_placed(task_node& node) noexcept {
-  // Whoever cancels claims first and leaves a granted record to this.
+  const std::unique_ptr<placement_record> record{static_cast<placement_record*>(node.lane_data)};
+  // Whoever cancels claims first, and leaves a record that was granted to this.
   const bool is_ours = node.claim(task_state::ready);
-  const auto record = take_record(node);
   if (is_ours) {
     const cpu_scope cpu{cpu_hold::placement, record.get()};
     run_body(node, &record->gpu_ids, node.id);
@@ -65,12 +59,8 @@ detail::runnable* execute_placed(task_node& node) noexcept {
 }
 
 bool withdraw_placed(task_node& node) noexcept {
-  auto& record = *static_cast<placement_record*>(node.lane_data);
-  if (!placement_lane::instance().cancel(record)) {
-    return false;
-  }
-  take_record(node);
-  return true;
+  const std::unique_ptr<placement_record> record{placement_lane::instance().withdraw(node.id)};
+  return record != nullptr;
 }
 
 }  // namespace narke::internal

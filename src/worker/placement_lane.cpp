@@ -8,14 +8,6 @@
 
 namespace narke::internal {
 
-namespace {
-
-ticket_id id_of(const placement_record& record) noexcept {
-  return reinterpret_cast<std::uintptr_t>(&record);
-}
-
-}  // namespace
-
 placement_lane& placement_lane::instance() {
   static auto* lane = new placement_lane;
   return *lane;
@@ -102,29 +94,38 @@ void placement_lane::carry_out(const decisions& made, detail::runnable** next) n
 }
 
 void placement_lane::submit(placement_record& record) noexcept {
+  bool is_taken = false;
   handle([&] {
-    records_.emplace(id_of(record), &record);
-    core_->on_submitted({id_of(record), *record.request, record.submitted_ticks, record.for_life});
-  });
-}
-
-bool placement_lane::cancel(placement_record& record) noexcept {
-  bool was_waiting = false;
-  handle([&] {
-    was_waiting = core_->on_cancelled(id_of(record));
-    if (was_waiting) {
-      records_.erase(id_of(record));
+    // A submitter that a shutdown and another init overtook finds another machine.
+    is_taken = core_ != nullptr && !core_->infeasible_reason(*record.request);
+    if (is_taken) {
+      records_.emplace(record.id, &record);
+      core_->on_submitted({record.id, *record.request, record.submitted_ticks, record.for_life});
     }
   });
-  return was_waiting;
+  if (!is_taken) {
+    record.dropped(record);
+  }
+}
+
+placement_record* placement_lane::withdraw(ticket_id id) noexcept {
+  placement_record* record = nullptr;
+  handle([&] {
+    if (core_ != nullptr && core_->on_cancelled(id)) {
+      const auto found = records_.find(id);
+      record = found->second;
+      records_.erase(found);
+    }
+  });
+  return record;
 }
 
 detail::runnable* placement_lane::finished_next(placement_record& record) noexcept {
   detail::runnable* next = nullptr;
   handle(
       [&] {
-        core_->on_finished(id_of(record));
-        records_.erase(id_of(record));
+        core_->on_finished(record.id);
+        records_.erase(record.id);
       },
       &next);
   return next;
@@ -137,11 +138,11 @@ void placement_lane::finished(placement_record& record) noexcept {
 }
 
 void placement_lane::blocked(placement_record& record) noexcept {
-  handle([&] { core_->on_blocked(id_of(record)); });
+  handle([&] { core_->on_blocked(record.id); });
 }
 
 void placement_lane::unblocked(placement_record& record) noexcept {
-  handle([&] { core_->on_unblocked(id_of(record)); });
+  handle([&] { core_->on_unblocked(record.id); });
 }
 
 detail::runnable* placement_lane::offer_permit() noexcept {

@@ -21,6 +21,7 @@ namespace narke::internal {
 /// One request to the lane. Owned by the task or the actor that it is for; it stays where it is
 /// until it has finished.
 struct placement_record {
+  ticket_id id = 0;  ///< unique in this process: the task's, or one of the actor's own
   const resource_request* request = nullptr;
   std::uint64_t submitted_ticks = 0;
   bool for_life = false;
@@ -52,8 +53,8 @@ class placement_lane {
   [[nodiscard]] std::optional<std::string> infeasible_reason(const resource_request& request);
 
   void submit(placement_record& record) noexcept;
-  /// True: it was waiting and is out.
-  bool cancel(placement_record& record) noexcept;
+  /// The record of that id, when it waits: it is then out of the lane. Null when it does not.
+  [[nodiscard]] placement_record* withdraw(ticket_id id) noexcept;
   /// Returns an item that got room by it and is best run next by this thread, without a permit; or
   /// null.
   [[nodiscard]] detail::runnable* finished_next(placement_record& record) noexcept;

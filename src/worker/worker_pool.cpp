@@ -24,7 +24,7 @@ namespace narke::internal {
 
 namespace {
 
-constexpr std::size_t injected_batch = 32;
+constexpr std::size_t injected_batch = 8;  // small: others steal the newest of a batch first
 constexpr std::uint32_t fairness_period =
     61;  // how many own tasks before a look at the oldest of the others
 constexpr int spins_before_clock = 64;
@@ -53,13 +53,16 @@ worker_pool::worker_pool()
           static_cast<std::size_t>(threads_max_default))} {}
 
 void worker_pool::start(int cpus, int threads_max) {
-  cpus_ = cpus;
-  searching_max_ = std::max(1, cpus / 2);
-  threads_max_ = std::clamp(threads_max, 1, threads_max_default);
-  stopping_.store(false, std::memory_order_seq_cst);
+  cpus_.store(cpus, std::memory_order_relaxed);
+  searching_max_.store(std::max(1, cpus / 2), std::memory_order_relaxed);
+  threads_max_.store(std::clamp(threads_max, 1, threads_max_default), std::memory_order_relaxed);
   idle_.reset(0);
+  {
+    const std::lock_guard lock{mutex_};
+    stopping_.store(false, std::memory_order_seq_cst);
+  }
   // Each starts without a permit and goes to sleep; then the permits appear.
-  for (int i = 0; i != std::min(cpus, threads_max_); ++i) {
+  for (int i = 0; i != std::min(cpus, threads_max); ++i) {
     if (!add_worker(nullptr, false)) {
       if (i == 0) {
         throw error{
@@ -73,8 +76,12 @@ void worker_pool::start(int cpus, int threads_max) {
 }
 
 void worker_pool::stop() {
-  stopping_.store(true, std::memory_order_seq_cst);
-  const int count = worker_count_.load(std::memory_order_acquire);
+  int count = 0;
+  {
+    const std::lock_guard lock{mutex_};
+    stopping_.store(true, std::memory_order_seq_cst);
+    count = worker_count_.load(std::memory_order_relaxed);
+  }
   for (int i = 0; i != count; ++i) {
     owned_workers_[static_cast<std::size_t>(i)]->sleep.wake();
   }
@@ -83,7 +90,6 @@ void worker_pool::stop() {
   }
   const std::lock_guard lock{mutex_};
   sleepers_.clear();
-  worker_count_.store(0, std::memory_order_release);
   idle_.reset(0);
 }
 
@@ -100,8 +106,9 @@ void worker_pool::notify() noexcept {
   bool spawn = false;
   const bool wakes = idle_.update([&](idle_state::counts& now) {
     spawn = now.parked == 0;
-    if (now.searching >= searching_max_ || now.permits <= 0 ||
-        (spawn && worker_count_.load(std::memory_order_relaxed) >= threads_max_)) {
+    if (now.searching >= searching_max_.load(std::memory_order_relaxed) || now.permits <= 0 ||
+        (spawn && worker_count_.load(std::memory_order_relaxed) >=
+                      threads_max_.load(std::memory_order_relaxed))) {
       return false;
     }
     --now.permits;
@@ -113,26 +120,35 @@ void worker_pool::notify() noexcept {
     return;
   }
   if (!spawn) {
-    pop_sleeper()->sleep.wake();
+    if (worker* sleeper = pop_sleeper()) {
+      sleeper->sleep.wake();
+    }
   } else if (!add_worker(nullptr, true)) {
-    idle_.update([](idle_state::counts& now) {
+    bool has_sleeper = false;
+    idle_.update([&](idle_state::counts& now) {
       ++now.permits;
       --now.searching;
+      has_sleeper = now.parked > 0;
       return true;
     });
+    // Whoever fell asleep meanwhile saw a searcher, which was this attempt.
+    if (has_sleeper && has_work()) {
+      notify();
+    }
   }
 }
 
 void worker_pool::hand_over(detail::runnable& item) noexcept {
   const bool has_sleeper =
       idle_.update([](idle_state::counts& now) { return now.parked > 0 && now.parked-- > 0; });
-  if (has_sleeper) {
-    worker* sleeper = pop_sleeper();
+  if (worker* sleeper = has_sleeper ? pop_sleeper() : nullptr) {
     sleeper->handed = &item;
     sleeper->sleep.wake();
     return;
   }
-  if (worker_count_.load(std::memory_order_relaxed) < threads_max_ && add_worker(&item, false)) {
+  if (worker_count_.load(std::memory_order_relaxed) <
+          threads_max_.load(std::memory_order_relaxed) &&
+      add_worker(&item, false)) {
     return;
   }
   {
@@ -190,14 +206,15 @@ void worker_pool::give_permits_to_workers(int count) noexcept {
 }
 
 void worker_pool::begin_block() {
-  if (blocked_.fetch_add(1, std::memory_order_relaxed) + 1 >= threads_max_) {
+  const int limit = threads_max_.load(std::memory_order_relaxed);
+  if (blocked_.fetch_add(1, std::memory_order_relaxed) + 1 >= limit) {
     blocked_.fetch_sub(1, std::memory_order_relaxed);
     throw error{
         fmt::format("narke: {} threads wait in get, wait or as_completed, and there may be no more "
                     "than {}: one more would leave "
                     "none to run anything. Submit fewer tasks that wait inside, or pass refs as "
                     "arguments instead",
-                    threads_max_ - 1, threads_max_)};
+                    limit - 1, limit)};
   }
 }
 
@@ -215,7 +232,8 @@ bool worker_pool::add_worker(detail::runnable* handed, bool with_permit) noexcep
 bool worker_pool::add_worker_locked(detail::runnable* handed, bool with_permit) {
   const int index = worker_count_.load(std::memory_order_relaxed);
   const auto position = static_cast<std::size_t>(index);
-  if (index >= threads_max_ || stopping_.load(std::memory_order_relaxed)) {
+  if (index >= threads_max_.load(std::memory_order_relaxed) ||
+      stopping_.load(std::memory_order_relaxed)) {
     return false;
   }
   if (position == owned_workers_.size()) {
@@ -226,6 +244,7 @@ bool worker_pool::add_worker_locked(detail::runnable* handed, bool with_permit) 
   worker& made = *owned_workers_[position];
   made.handed = handed;
   made.begins_with_permit = with_permit;
+  static_cast<void>(made.sleep.try_wait());  // a wake left over from the last stop()
   // Counted first: what the thread pushes must be seen by whoever looks for work.
   worker_count_.store(index + 1, std::memory_order_seq_cst);
   try {
@@ -239,6 +258,9 @@ bool worker_pool::add_worker_locked(detail::runnable* handed, bool with_permit) 
 
 worker* worker_pool::pop_sleeper() noexcept {
   const std::lock_guard lock{mutex_};
+  if (sleepers_.empty()) {
+    return nullptr;  // stop() was faster
+  }
   worker* sleeper = sleepers_.back();
   sleepers_.pop_back();
   return sleeper;
@@ -276,6 +298,10 @@ bool worker_pool::work(worker& self, bool& searching) noexcept {
   detail::runnable* next = nullptr;
   for (int misses = 0;
        idle_.glance().permits >= 0 && left_over_count_.load(std::memory_order_relaxed) == 0;) {
+    if (next != nullptr && ++self.tick % fairness_period == 0) {
+      self.deque.push(next);
+      next = find_oldest(self);
+    }
     detail::runnable* item = next != nullptr ? next : find(self);
     next = nullptr;
     if (item != nullptr) {
@@ -290,9 +316,6 @@ bool worker_pool::work(worker& self, bool& searching) noexcept {
         return false;
       }
       next = run_on_permit(*item);
-      if (next != nullptr && ++self.tick % fairness_period == 0) {
-        self.deque.push(std::exchange(next, nullptr));
-      }
       continue;
     }
     if (placement_lane::instance().wants_permits()) {
@@ -342,13 +365,16 @@ bool worker_pool::sleep(worker& self, bool has_permit, bool searching) noexcept 
   if (has_work()) {
     notify();
   }
+  if (stopping_.load(std::memory_order_seq_cst)) {
+    return false;
+  }
   self.sleep.wait();
-  return !stopping_.load(std::memory_order_seq_cst);
+  return self.handed != nullptr || !stopping_.load(std::memory_order_seq_cst);
 }
 
 bool worker_pool::start_searching() noexcept {
   return idle_.update([this](idle_state::counts& now) {
-    if (now.searching >= searching_max_) {
+    if (now.searching >= searching_max_.load(std::memory_order_relaxed)) {
       return false;
     }
     ++now.searching;
@@ -369,10 +395,7 @@ void worker_pool::stop_searching() noexcept {
 
 detail::runnable* worker_pool::find(worker& self) noexcept {
   if (++self.tick % fairness_period == 0) {
-    if (detail::runnable* item = take_injected(self)) {
-      return item;
-    }
-    if (detail::runnable* oldest = self.deque.steal()) {
+    if (detail::runnable* oldest = find_oldest(self)) {
       return oldest;
     }
   }
@@ -383,6 +406,12 @@ detail::runnable* worker_pool::find(worker& self) noexcept {
     return item;
   }
   return steal(self);
+}
+
+// What would otherwise wait while this worker has newer work of its own.
+detail::runnable* worker_pool::find_oldest(worker& self) noexcept {
+  detail::runnable* item = take_injected(self);
+  return item != nullptr ? item : self.deque.steal();
 }
 
 detail::runnable* worker_pool::take_injected(worker& self) noexcept {
@@ -432,11 +461,48 @@ detail::runnable* worker_pool::take_left_over() noexcept {
   return item;
 }
 
-void worker_pool::drop_injected() noexcept {
-  detail::runnable* item = nullptr;
-  while (injected_.pop_some(&item, 1) == 1) {
-    static_cast<void>(run_on_permit(*item));
+namespace {
+
+// Runs an item and what becomes ready by it; while the runtime is stopped, that drops them.
+void drop(detail::runnable* item) noexcept {
+  while (item != nullptr) {
+    item = run_on_permit(*item);
   }
+}
+
+}  // namespace
+
+void worker_pool::drop_injected() noexcept {
+  while (!injected_.empty()) {
+    detail::runnable* item = nullptr;
+    if (injected_.pop_some(&item, 1) == 1) {
+      drop(item);
+    } else {
+      std::this_thread::yield();  // another thread drops, or a submitter is between two steps
+    }
+  }
+}
+
+void worker_pool::drop_all() noexcept {
+  do {
+    drop_injected();
+    const int count = worker_count_.load(std::memory_order_acquire);
+    for (int i = 0; i != count; ++i) {
+      while (detail::runnable* item = workers_[static_cast<std::size_t>(i)].load()->deque.steal()) {
+        drop(item);
+      }
+    }
+    while (detail::runnable* item = take_left_over()) {
+      run_without_permit(*item);
+    }
+    for (int i = 0; i != count; ++i) {
+      worker& each = *workers_[static_cast<std::size_t>(i)].load();
+      if (detail::runnable* handed = std::exchange(each.handed, nullptr)) {
+        run_without_permit(*handed);
+      }
+    }
+  } while (has_work() || left_over_count_.load(std::memory_order_seq_cst) > 0);
+  worker_count_.store(0, std::memory_order_release);
 }
 
 }  // namespace narke::internal

@@ -73,7 +73,7 @@ class worker_pool {
   /// Puts permits back for the workers to have first. For the placement lane.
   void give_permits_to_workers(int count) noexcept;
   [[nodiscard]] idle_state& idle() noexcept { return idle_; }
-  [[nodiscard]] int cpus() const noexcept { return cpus_; }
+  [[nodiscard]] int cpus() const noexcept { return cpus_.load(std::memory_order_relaxed); }
   [[nodiscard]] int thread_count() const noexcept {
     return worker_count_.load(std::memory_order_acquire);
   }
@@ -89,6 +89,8 @@ class worker_pool {
   /// Takes what is queued from outside off the queue and drops it: for a submitter that came after
   /// stop().
   void drop_injected() noexcept;
+  /// Drops everything that is queued. Requires: stop() has returned.
+  void drop_all() noexcept;
 
  private:
   worker_pool();
@@ -97,6 +99,7 @@ class worker_pool {
   bool work(worker& self, bool& searching) noexcept;
   bool sleep(worker& self, bool has_permit, bool searching) noexcept;
   detail::runnable* find(worker& self) noexcept;
+  detail::runnable* find_oldest(worker& self) noexcept;
   detail::runnable* take_injected(worker& self) noexcept;
   detail::runnable* steal(worker& self) noexcept;
   bool start_searching() noexcept;
@@ -107,17 +110,15 @@ class worker_pool {
   bool add_worker_locked(detail::runnable* handed, bool with_permit);
   worker* pop_sleeper() noexcept;
 
-  // Constant while workers are there.
-  int cpus_ = 1;
-  int searching_max_ = 1;
-  int threads_max_ = threads_max_default;
-
   // Have their own synchronisation.
   idle_state idle_;
   injection_queue injected_;
   std::atomic<std::uint64_t> head_ticks_{0};  // written by workers, see head_ticks()
   std::atomic<int> blocked_{0};
-  std::atomic<bool> stopping_{false};
+  std::atomic<int> cpus_{1};  // written by start(); the next two as well
+  std::atomic<int> searching_max_{1};
+  std::atomic<int> threads_max_{threads_max_default};
+  std::atomic<bool> stopping_{true};  // written under mutex_; no thread is made while it is set
   std::unique_ptr<std::atomic<worker*>[]> workers_;  // [0, worker_count_) are set
   std::atomic<int> worker_count_{0};
   std::atomic<int> left_over_count_{0};

@@ -427,7 +427,7 @@ class argument {
   union {
     owned value_;
     ref_form ref_;
-    list_form* list_;
+    list_form* list_ = nullptr;
   };
 };
 

@@ -113,15 +113,26 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
   /// The error of the first argument that failed; null when none did. Requires: every argument
   /// ready.
   [[nodiscard]] std::exception_ptr first_failed_argument() const;
-  [[nodiscard]] bool has_failed_argument() const;
 
   /// Registers `entry` on `slot`, or does nothing when it is ready. For register_dependencies.
   void depend_on(result_slot& slot, dependent& entry) noexcept {
     entry.waiting = this;
     unready_.fetch_add(1, std::memory_order_relaxed);
     if (!slot.add_dependent(entry)) {
+      note_argument(slot.failed());
       unready_.fetch_sub(1, std::memory_order_relaxed);
     }
+  }
+  /// Remembers that an argument failed. Before one_ready(), which publishes it.
+  void note_argument(bool failed) noexcept {
+    if (failed) {
+      argument_failed_.store(true, std::memory_order_relaxed);
+    }
+  }
+  /// Of the one for whom one_ready() was true: whether an argument failed. The arguments themselves
+  /// are for nobody to look at but who has claimed the task.
+  [[nodiscard]] bool argument_failed() const noexcept {
+    return argument_failed_.load(std::memory_order_relaxed);
   }
   /// One thing less to wait for. True for the one who took the last: the queue's reference is then
   /// his.
@@ -140,7 +151,7 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
   std::uint8_t attempt = 0;
 
   // Of the lane that it is in.
-  void* lane_data = nullptr;  ///< the placement's record, or the actor
+  void* lane_data = nullptr;  ///< the placement's record; the actor, which the task keeps in memory
 
  protected:
   explicit task_node(std::size_t references) noexcept
@@ -156,9 +167,14 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
   // Arguments that are not ready, and one for the submitter while he registers.
   std::atomic<std::int32_t> unready_{1};
   std::atomic<task_state> state_{task_state::submitted};
+  std::atomic<bool> argument_failed_{false};  // written by producers of arguments
   std::atomic<outcome> outcome_{
       outcome::open};  // set once, by the body's thread or by who ends it early
 };
+
+/// Lets go of the actor that a call holds in memory. Set once, by the actor layer.
+using actor_release = void (*)(void* actor) noexcept;
+extern actor_release release_actor_of_call;
 
 /// Checks that a runtime is there (or starts one when nobody ever has), takes tasks, and can ever
 /// run this one. Throws task_cancelled_error while it shuts down, narke::error after an explicit
