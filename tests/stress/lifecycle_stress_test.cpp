@@ -1,6 +1,7 @@
 // Runtimes that come and go with work in flight.
 #include <stress/stress_fixture.hpp>
 
+#include <memory>
 #include <thread>
 
 #include <support/values.hpp>
@@ -84,6 +85,29 @@ TEST_F(lifecycle_stress, shutdown_while_threads_submit_and_wait) {
       });
     }
     working.wait_for(3);
+    narke::shutdown();
+  }
+}
+
+// Wakes that were under way when one runtime ended must not become CPUs of the next.
+TEST_F(lifecycle_stress, each_runtime_has_its_own_cpus_and_no_more) {
+  for (int round = 0; round < scaled(100); ++round) {
+    const int cpus = 1 + round % 4;
+    narke::init({.num_cpus = cpus});
+    const auto running = std::make_shared<narke_test::high_water>();
+    const auto run = [=] {
+      running->enter();
+      std::this_thread::yield();
+      running->leave();
+    };
+    for (int i = 0; i < 20; ++i) {
+      auto beside = narke::task(run).remote();
+      narke::get(narke::task(run).remote());
+      narke::get(narke::task([] { return 1; }, {.num_cpus = cpus}).remote());
+      narke::get(beside);
+    }
+    ASSERT_LE(running->most(), cpus) << "in round " << round;
+    for (int i = 0; i < 20; ++i) narke::task(run).remote();
     narke::shutdown();
   }
 }
