@@ -11,7 +11,17 @@
 namespace narke::internal {
 namespace {
 
+// hwloc opens its plugins for the first topology and closes them with the last. One that is never
+// destroyed spares every later one that: milliseconds at each start of the runtime.
+void keep_plugins_open() {
+  [[maybe_unused]] static const hwloc_topology_t kept = [] {
+    hwloc_topology_t topology = nullptr;
+    return ::hwloc_topology_init(&topology) == 0 ? topology : nullptr;
+  }();
+}
+
 hwloc_topology_owner make_topology(const std::string& source) {
+  keep_plugins_open();
   hwloc_topology_t topology = nullptr;
   if (::hwloc_topology_init(&topology) != 0) {
     throw topology_error(source, fmt::format("hwloc cannot start: {}", std::strerror(errno)));
