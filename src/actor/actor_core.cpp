@@ -493,6 +493,7 @@ void actor_core::end_if_done() noexcept {
   } else {
     worker_pool::instance().hand_over(ending_);
   }
+  internal::drop_if_stopped();
 }
 
 // The user's destructor runs here, and then the resources go back.

@@ -84,6 +84,9 @@ step_result placement_core::step(std::uint64_t other_lane_head_ticks) {
     shape->passed_by += static_cast<int>(result.assignments.size() - before);
   }
   result.permits_to_return = take_surplus(other_lane_head_ticks);
+  if (result.permits_to_return > 0 || other_lane_head_ticks == no_ticks) {
+    passed_other_lane_ = 0;
+  }
   return result;
 }
 
@@ -92,11 +95,17 @@ bool placement_core::consider(pending_shape& shape, std::uint64_t other_lane_hea
                               step_result& result) {
   const resource_request& request = *shape.request;
   const resource_kinds missing = missing_now(request);
-  // A whole CPU that has come free goes to the older head of the two lanes.
-  const bool yields = shape.head().ticks > other_lane_head_ticks && cpu_balance().whole() >= 1;
+  // A whole CPU that has come free goes to the older head of the two lanes. Parts of one are of no
+  // use to the other lane: they are given out here, but not for ever.
+  const bool is_younger = !request.cpus.is_zero() && shape.head().ticks > other_lane_head_ticks;
+  const bool parts_come_together = cpus_in_use_for_life_.is_whole();
+  const bool yields =
+      is_younger && (cpu_balance().whole() >= 1 ||
+                     (passed_other_lane_ >= ageing_limit_ && parts_come_together));
   const bool lacks_cpus =
       !request.cpus.is_zero() && (yields || collector_.has_value() || request.cpus > cpu_balance());
   if (missing.empty() && !lacks_cpus) {
+    passed_other_lane_ += is_younger ? 1 : 0;
     assign(shape, result);
     return true;
   }

@@ -119,6 +119,7 @@ class placement_core {
   running_tickets running_;
   int permits_held_ = 0;
   quantity cpus_in_use_;
+  int passed_other_lane_ = 0;  // tickets that ran before an older head of the other lane
   quantity cpus_in_use_for_life_;          // of these, by actors
   std::optional<collecting> collector_;    // decided by each step
   std::vector<reservation> reservations_;  // decided by each step

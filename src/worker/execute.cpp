@@ -91,31 +91,13 @@ void send_to_lane(task_node& node, runnable** next) noexcept {
 }
 
 // Tasks that fail without having run. Failing one may make dependents fail, and so on down a chain
-// of any length: the outermost call on a thread works a list off, calls inside it only append.
-struct failing_tasks {
-  struct entry {
-    task_node* node;
-    std::exception_ptr error;  // null: that of its first failed argument
-  };
-  std::deque<entry> list;
-  bool is_working = false;
-
-  void add(task_node& node, const std::exception_ptr& error) noexcept {
-    list.push_back({&node, error});
-    if (std::exchange(is_working, true)) {
-      return;
-    }
-    while (!list.empty()) {
-      const entry next = std::move(list.front());
-      list.pop_front();
-      if (next.node->claim(task_state::ready)) {
-        finish_with_error(*next.node, next.error ? next.error : next.node->first_failed_argument());
-      }
-      next.node->release_ref();
-    }
-    is_working = false;
-  }
+// of any length: the outermost call on a thread works a list off, which lies on its stack; calls
+// inside it only append.
+struct failing_task {
+  task_node* node;
+  std::exception_ptr error;  // null: that of its first failed argument
 };
+constinit thread_local std::deque<failing_task>* failing_tasks = nullptr;
 
 void one_argument_ready(task_node& node, runnable** next) noexcept {
   if (!node.one_ready()) {
@@ -243,8 +225,20 @@ void finish_with_error(task_node& node, const std::exception_ptr& error) noexcep
 }
 
 void fail_ready_task(task_node& node, const std::exception_ptr& error) noexcept {
-  static thread_local failing_tasks failing;
-  failing.add(node, error);
+  if (failing_tasks != nullptr) {
+    failing_tasks->push_back({&node, error});
+    return;
+  }
+  std::deque<failing_task> list{{&node, error}};
+  failing_tasks = &list;
+  for (; !list.empty(); list.pop_front()) {
+    const failing_task& next = list.front();
+    if (next.node->claim(task_state::ready)) {
+      finish_with_error(*next.node, next.error ? next.error : next.node->first_failed_argument());
+    }
+    next.node->release_ref();
+  }
+  failing_tasks = nullptr;
 }
 
 cpu_scope::cpu_scope(cpu_hold hold, placement_record* placement) noexcept
@@ -260,6 +254,13 @@ cpu_scope::~cpu_scope() {
   this_thread_state.hold = outer_hold_;
   this_thread_state.placement = outer_placement_;
   this_record().uses_permit.store(outer_uses_permit_, std::memory_order_relaxed);
+}
+
+void drop_if_stopped() noexcept {
+  if (current_phase.load(std::memory_order_seq_cst) == runtime_phase::stopped) [[unlikely]] {
+    worker_pool::instance().drop_late();
+    placement_lane::instance().drop_pending();
+  }
 }
 
 void submit_node(task_node& node, task_lane lane) noexcept {
@@ -278,10 +279,7 @@ void submit_node(task_node& node, task_lane lane) noexcept {
     one_argument_ready(node, nullptr);
   }
   // A submitter that shutdown overtook: nobody is left to take the task.
-  if (current_phase.load(std::memory_order_seq_cst) == runtime_phase::stopped) [[unlikely]] {
-    worker_pool::instance().drop_injected();
-    placement_lane::instance().drop_pending();
-  }
+  drop_if_stopped();
 }
 
 bool try_run_in_place(const detail::result_slot& slot) noexcept {

@@ -53,6 +53,9 @@ class cpu_scope {
 /// A task, from the moment that `remote` made it. Takes over one reference.
 void submit_node(detail::task_node& node, detail::task_lane lane) noexcept;
 
+/// After something was queued: drops it when shutdown was faster, and no worker is left to take it.
+void drop_if_stopped() noexcept;
+
 /// Runs the task that fills `slot` on this thread, if nobody has started it and a CPU is to be had.
 /// Whether it did.
 bool try_run_in_place(const detail::result_slot& slot) noexcept;

@@ -16,6 +16,7 @@ placement_lane& placement_lane::instance() {
 void placement_lane::configure(const resource_totals& totals) {
   const std::lock_guard lock{mutex_};
   core_ = std::make_unique<placement_core>(totals);
+  records_.clear();  // what an earlier runtime's late turns still hold is nobody's now
   head_ticks_.store(no_ticks, std::memory_order_seq_cst);
 }
 
@@ -124,8 +125,9 @@ detail::runnable* placement_lane::finished_next(placement_record& record) noexce
   detail::runnable* next = nullptr;
   handle(
       [&] {
-        core_->on_finished(record.id);
-        records_.erase(record.id);
+        if (records_.erase(record.id) != 0) {
+          core_->on_finished(record.id);
+        }
       },
       &next);
   return next;
@@ -138,11 +140,19 @@ void placement_lane::finished(placement_record& record) noexcept {
 }
 
 void placement_lane::blocked(placement_record& record) noexcept {
-  handle([&] { core_->on_blocked(record.id); });
+  handle([&] {
+    if (records_.contains(record.id)) {
+      core_->on_blocked(record.id);
+    }
+  });
 }
 
 void placement_lane::unblocked(placement_record& record) noexcept {
-  handle([&] { core_->on_unblocked(record.id); });
+  handle([&] {
+    if (records_.contains(record.id)) {
+      core_->on_unblocked(record.id);
+    }
+  });
 }
 
 detail::runnable* placement_lane::offer_permit() noexcept {

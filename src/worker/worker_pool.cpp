@@ -483,17 +483,21 @@ void worker_pool::drop_injected() noexcept {
   }
 }
 
+void worker_pool::drop_late() noexcept {
+  drop_injected();
+  while (detail::runnable* item = take_left_over()) {
+    run_without_permit(*item);
+  }
+}
+
 void worker_pool::drop_all() noexcept {
   do {
-    drop_injected();
+    drop_late();
     const int count = worker_count_.load(std::memory_order_acquire);
     for (int i = 0; i != count; ++i) {
       while (detail::runnable* item = workers_[static_cast<std::size_t>(i)].load()->deque.steal()) {
         drop(item);
       }
-    }
-    while (detail::runnable* item = take_left_over()) {
-      run_without_permit(*item);
     }
     for (int i = 0; i != count; ++i) {
       worker& each = *workers_[static_cast<std::size_t>(i)].load();

@@ -86,9 +86,8 @@ class worker_pool {
   void begin_block();
   void end_block() noexcept { blocked_.fetch_sub(1, std::memory_order_relaxed); }
 
-  /// Takes what is queued from outside off the queue and drops it: for a submitter that came after
-  /// stop().
-  void drop_injected() noexcept;
+  /// Drops what a submitter queued from outside after stop().
+  void drop_late() noexcept;
   /// Drops everything that is queued. Requires: stop() has returned.
   void drop_all() noexcept;
 
@@ -104,6 +103,7 @@ class worker_pool {
   detail::runnable* steal(worker& self) noexcept;
   bool start_searching() noexcept;
   void stop_searching() noexcept;
+  void drop_injected() noexcept;
   detail::runnable* take_left_over() noexcept;
   void hand_over_left_over() noexcept;
   bool add_worker(detail::runnable* handed, bool with_permit) noexcept;

@@ -131,9 +131,7 @@ class argument {
   argument(argument&& other) noexcept(std::is_nothrow_move_constructible_v<owned>) { take(other); }
   ~argument() {
     let_go();
-    if (form_ == form::list) {
-      delete list_;
-    }
+    delete list_;
   }
 
   /// A value, by implicit conversion.
@@ -287,7 +285,9 @@ class argument {
       std::destroy_at(std::addressof(value_));
     } else if (form_ == form::ref) {
       form_ = form::nothing;
-      ref_.slot->release_ref();
+      if (ref_.slot != nullptr) {  // always so; compilers that do not see it warn in user code
+        ref_.slot->release_ref();
+      }
     } else if (form_ == form::list) {
       list_->let_slots_go();
     }
@@ -400,9 +400,9 @@ class argument {
         }
       }
     }
-    delete list_;
     ::new (static_cast<void*>(std::addressof(value_))) owned(std::move(all));
     form_ = form::value;
+    delete std::exchange(list_, nullptr);
   }
 
   void take(argument& other) {
@@ -415,7 +415,7 @@ class argument {
         ::new (static_cast<void*>(std::addressof(ref_))) ref_form(other.ref_);
         break;
       case form::list:
-        list_ = other.list_;
+        list_ = std::exchange(other.list_, nullptr);
         break;
       case form::nothing:
         break;
@@ -427,8 +427,8 @@ class argument {
   union {
     owned value_;
     ref_form ref_;
-    list_form* list_ = nullptr;
   };
+  list_form* list_ = nullptr;  // its entries stay until the argument goes
 };
 
 /// The parameter type under which a generic callable receives an argument given as A: a ref's value
