@@ -1,6 +1,7 @@
 #include "topology/discover.hpp"
 
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -101,6 +102,14 @@ void read_driver(hwloc_topology_t topology, const discover_options& options, mac
   }
 }
 
+std::uint64_t physical_memory_bytes() {
+  const long pages = ::sysconf(_SC_PHYS_PAGES);
+  const long page_bytes = ::sysconf(_SC_PAGESIZE);
+  return pages > 0 && page_bytes > 0
+             ? static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page_bytes)
+             : 0;
+}
+
 }  // namespace
 
 topology_error::topology_error(std::string source, std::string reason)
@@ -114,6 +123,8 @@ machine discover_machine(const discover_options& options) {
   const hwloc_topology_owner topology = load_hwloc_this_machine();
   machine result;
   read_host(topology.get(), result);
+  // The sum over NUMA nodes misses what a virtual machine was given after it started.
+  result.memory_bytes = std::max(result.memory_bytes, physical_memory_bytes());
   result.source = "this machine";
   result.is_this_system = ::hwloc_topology_is_thissystem(topology.get()) != 0;
   if (!result.is_this_system) {
