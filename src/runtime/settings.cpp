@@ -59,8 +59,12 @@ resource_map resources_from(std::string_view text) {
           "NARKE_RESOURCES: '{}' is not of the form name=amount, as in license=2,fpga=1", entry)};
     }
     const std::string name{entry.substr(0, equals)};
-    resources[name] =
+    const double amount =
         number_from(entry.substr(equals + 1), fmt::format("NARKE_RESOURCES: {}", name));
+    if (!resources.emplace(name, amount).second) {
+      throw std::invalid_argument{
+          fmt::format("NARKE_RESOURCES: {} is named twice; give each resource once", name)};
+    }
   }
   return resources;
 }
@@ -160,14 +164,22 @@ void apply_memory(const runtime_options& options, runtime_settings& settings) {
   settings.totals.memory_bytes = static_cast<std::int64_t>(usable * memory_share);
 }
 
-void apply_resources(const runtime_options& options, runtime_settings& settings) {
-  resource_map resources = options.resources;
-  if (resources.empty()) {
-    if (const auto text = option_from_environment("NARKE_RESOURCES")) {
-      resources = resources_from(*text);
-    }
+// What was asked for, checked; by the options, else by the environment, whose faults are named so.
+std::vector<custom_amount> custom_totals(const runtime_options& options) {
+  const auto text = option_from_environment("NARKE_RESOURCES");
+  if (!options.resources.empty() || !text) {
+    return make_custom_totals({options.resources.begin(), options.resources.end()});
   }
-  for (const custom_amount& each : make_custom_totals({resources.begin(), resources.end()})) {
+  const resource_map resources = resources_from(*text);
+  try {
+    return make_custom_totals({resources.begin(), resources.end()});
+  } catch (const std::invalid_argument& refused) {
+    throw std::invalid_argument{fmt::format("NARKE_RESOURCES: {}", refused.what())};
+  }
+}
+
+void apply_resources(const runtime_options& options, runtime_settings& settings) {
+  for (const custom_amount& each : custom_totals(options)) {
     settings.totals.custom[each.name] = each.amount;
     settings.overrides.resources[each.name] = each.amount.to_double();
   }
