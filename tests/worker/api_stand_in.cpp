@@ -1,0 +1,1 @@
+#include <support/api_stand_in.hpp>

@@ -1,0 +1,157 @@
+#include <worker/injection_queue.hpp>
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <vector>
+
+#include <support/stress_rounds.hpp>
+#include <support/watchdog.hpp>
+
+namespace {
+
+using narke::detail::runnable;
+using narke::internal::injection_queue;
+
+struct item : runnable {
+  int producer = 0;
+  int number = 0;
+};
+
+runnable* pop(injection_queue& queue) {
+  runnable* taken = nullptr;
+  return queue.pop_some(&taken, 1) == 1 ? taken : nullptr;
+}
+
+TEST(injection_queue, is_empty_at_first_and_after_the_last) {
+  injection_queue queue;
+  EXPECT_TRUE(queue.empty());
+  EXPECT_EQ(pop(queue), nullptr);
+  item only;
+  for (int i = 0; i != 3; ++i) {
+    queue.push(only);
+    EXPECT_FALSE(queue.empty());
+    EXPECT_EQ(pop(queue), &only);
+    EXPECT_TRUE(queue.empty());
+    EXPECT_EQ(pop(queue), nullptr);
+  }
+}
+
+TEST(injection_queue, is_first_in_first_out) {
+  injection_queue queue;
+  std::array<item, 10> items;
+  for (auto& each : items) queue.push(each);
+  for (auto& each : items) {
+    EXPECT_FALSE(queue.empty());
+    EXPECT_EQ(pop(queue), &each);
+  }
+  EXPECT_TRUE(queue.empty());
+}
+
+TEST(injection_queue, gives_no_more_than_was_asked_for) {
+  injection_queue queue;
+  std::array<item, 5> items;
+  for (auto& each : items) queue.push(each);
+  std::array<runnable*, 8> taken{};
+  EXPECT_EQ(queue.pop_some(taken.data(), 3), 3U);
+  EXPECT_EQ(taken[2], &items[2]);
+  EXPECT_EQ(queue.pop_some(taken.data(), 8), 2U);
+  EXPECT_EQ(taken[1], &items[4]);
+}
+
+TEST(injection_queue, keeps_its_order_when_pushes_and_pops_mix) {
+  injection_queue queue;
+  std::array<item, 30> items;
+  std::size_t oldest = 0;
+  for (std::size_t i = 0; i != items.size(); ++i) {
+    queue.push(items[i]);
+    if (i % 2 == 1) {
+      ASSERT_EQ(pop(queue), &items[oldest++]);
+    }
+  }
+  while (oldest != items.size()) ASSERT_EQ(pop(queue), &items[oldest++]);
+}
+
+TEST(injection_queue_stress, each_item_once_and_in_order_of_its_producer) {
+  constexpr int producers = 2;
+  const int each = narke_test::stress_rounds(30'000);
+  std::array<std::vector<item>, producers> items;
+  for (int p = 0; p != producers; ++p) {
+    auto& own = items[static_cast<std::size_t>(p)];
+    own = std::vector<item>(static_cast<std::size_t>(each));
+    for (int i = 0; i != each; ++i) {
+      own[static_cast<std::size_t>(i)].producer = p;
+      own[static_cast<std::size_t>(i)].number = i;
+    }
+  }
+  injection_queue queue;
+  std::atomic<int> missing{producers * each};
+  // Consumers change; what each took is in order, and together they took everything once.
+  std::array<std::vector<item*>, 2> taken;
+  narke_test::on_threads(producers + 2, [&](int index) {
+    if (index < producers) {
+      for (auto& own : items[static_cast<std::size_t>(index)]) queue.push(own);
+      return;
+    }
+    auto& mine = taken[static_cast<std::size_t>(index - producers)];
+    std::array<runnable*, 7> batch{};
+    while (missing > 0) {
+      const std::size_t count = queue.pop_some(batch.data(), 1 + mine.size() % batch.size());
+      for (std::size_t i = 0; i != count; ++i) mine.push_back(static_cast<item*>(batch[i]));
+      missing -= static_cast<int>(count);
+    }
+  });
+  EXPECT_TRUE(queue.empty());
+  std::array<std::vector<int>, producers> times;
+  for (auto& of : times) of.assign(static_cast<std::size_t>(each), 0);
+  for (auto& mine : taken) {
+    std::array<int, producers> last{-1, -1};
+    for (item* one : mine) {
+      const auto p = static_cast<std::size_t>(one->producer);
+      ASSERT_GT(one->number, last[p]);
+      last[p] = one->number;
+      ++times[p][static_cast<std::size_t>(one->number)];
+    }
+  }
+  for (auto& of : times) ASSERT_EQ(std::count(of.begin(), of.end(), 1), each);
+}
+
+TEST(injection_queue_stress, is_not_empty_while_an_item_of_ones_own_is_in_it) {
+  injection_queue queue;
+  const int each = narke_test::stress_rounds(20'000);
+  narke_test::on_threads(2, [&](int) {
+    std::vector<item> own(static_cast<std::size_t>(each));
+    runnable* taken = nullptr;
+    for (auto& one : own) queue.push(one);
+    // Each takes as many as it pushed, of either's: the queue holds on to none.
+    for (int missing = each; missing != 0;) {
+      missing -= static_cast<int>(queue.pop_some(&taken, 1));
+    }
+  });
+  EXPECT_TRUE(queue.empty());
+}
+
+// The rule that sleepers rely on: who finds it empty after he said so has missed nothing.
+TEST(injection_queue_stress, either_the_sleeper_sees_the_item_or_the_pusher_the_sleeper) {
+  for (int round = 0; round != narke_test::stress_rounds(5'000); ++round) {
+    injection_queue queue;
+    item one;
+    std::atomic<bool> sleeps{false};
+    bool pusher_saw = false;
+    bool sleeper_saw = false;
+    narke_test::on_threads(2, [&](int index) {
+      if (index == 0) {
+        queue.push(one);
+        pusher_saw = sleeps.load(std::memory_order_seq_cst);
+      } else {
+        sleeps.exchange(true, std::memory_order_seq_cst);
+        sleeper_saw = !queue.empty();
+      }
+    });
+    ASSERT_TRUE(pusher_saw || sleeper_saw) << "round " << round;
+  }
+}
+
+}  // namespace
