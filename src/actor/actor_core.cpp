@@ -285,7 +285,11 @@ void actor_core::take_turn(actor_turn& turn) noexcept {
     schedule(&turn);
     return;
   }
-  end_if_done();
+  {
+    // The destructor of the state may wait like a method; it is not counted as one.
+    const internal::cpu_scope cpu{hold_of_methods(), &record_, false};
+    end_if_done();
+  }
   release_ref();
 }
 
@@ -475,6 +479,14 @@ bool actor_core::is_done_locked() const noexcept {
          in_place_ == 0 && !is_ended_;
 }
 
+namespace {
+
+// Actors whose states are to go, on this thread. A state may hold the last handle of another actor,
+// and so on: the outermost call works the list off, which lies on its stack; calls inside append.
+constinit thread_local std::deque<actor_core*>* ending_actors = nullptr;
+
+}  // namespace
+
 void actor_core::end_if_done() noexcept {
   {
     const std::lock_guard lock{mutex_};
@@ -485,24 +497,22 @@ void actor_core::end_if_done() noexcept {
     phase_ = phase::dead;
   }
   add_ref();
-  ending_.submitted_ticks = internal::ticks_now();
-  if (internal::current_phase.load(std::memory_order_seq_cst) == internal::runtime_phase::stopped) {
-    end();
-  } else if (methods_take_permit_) {
-    worker_pool::instance().push(ending_);
-  } else {
-    worker_pool::instance().hand_over(ending_);
+  if (ending_actors != nullptr) {
+    ending_actors->push_back(this);
+    return;
   }
-  internal::drop_if_stopped();
+  std::deque<actor_core*> list{this};
+  ending_actors = &list;
+  for (; !list.empty(); list.pop_front()) {
+    list.front()->end();
+  }
+  ending_actors = nullptr;
 }
 
 // The user's destructor runs here, and then the resources go back.
 void actor_core::end() noexcept {
-  {
-    const internal::cpu_scope cpu{hold_of_methods(), &record_};
-    if (state_ != nullptr) {
-      destroy_(std::exchange(state_, nullptr));
-    }
+  if (state_ != nullptr) {
+    destroy_(std::exchange(state_, nullptr));
   }
   if (std::exchange(is_placed_, false)) {
     placement_lane::instance().finished(record_);

@@ -84,14 +84,6 @@ class actor_core {
    private:
     actor_core& actor_;
   };
-  class ending_turn final : public internal::turn {
-   public:
-    explicit ending_turn(actor_core& of) noexcept : actor_{of} {}
-    void take_turn() noexcept override { actor_.end(); }
-
-   private:
-    actor_core& actor_;
-  };
   enum class phase : std::uint8_t {
     arriving,      ///< the constructor waits for arguments or resources
     constructing,  ///< the constructor is in the mailbox or runs
@@ -141,8 +133,6 @@ class actor_core {
   // Have their own synchronisation.
   std::atomic<std::uint32_t> handles_{1};
   std::atomic<std::uint32_t> refs_{1};
-
-  ending_turn ending_{*this};
 
   // Written by the constructor's thread before any method, read by methods.
   void* state_ = nullptr;

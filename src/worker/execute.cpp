@@ -241,13 +241,14 @@ void fail_ready_task(task_node& node, const std::exception_ptr& error) noexcept 
   failing_tasks = nullptr;
 }
 
-cpu_scope::cpu_scope(cpu_hold hold, placement_record* placement) noexcept
+cpu_scope::cpu_scope(cpu_hold hold, placement_record* placement, bool is_counted) noexcept
     : outer_hold_{this_thread_state.hold},
       outer_placement_{this_thread_state.placement},
       outer_uses_permit_{this_record().uses_permit.load(std::memory_order_relaxed)} {
   this_thread_state.hold = hold;
   this_thread_state.placement = placement;
-  this_record().uses_permit.store(hold == cpu_hold::permit, std::memory_order_relaxed);
+  this_record().uses_permit.store(is_counted && hold == cpu_hold::permit,
+                                  std::memory_order_relaxed);
 }
 
 cpu_scope::~cpu_scope() {
@@ -325,7 +326,7 @@ blocked_section::blocked_section() : begin_ticks_{event_begin_ticks()} {
     counted_ = true;
   }
   if (self.hold == cpu_hold::permit) {
-    this_record().uses_permit.store(false, std::memory_order_relaxed);
+    used_permit_ = this_record().uses_permit.exchange(false, std::memory_order_relaxed);
     worker_pool::instance().return_permits(1);
   } else if (self.hold == cpu_hold::placement) {
     placement_lane::instance().blocked(*self.placement);
@@ -337,7 +338,7 @@ blocked_section::~blocked_section() {
   if (self.hold == cpu_hold::permit) {
     // At once, even below zero: to wait for a permit here could deadlock with a mutex of the user.
     worker_pool::instance().idle().give_permits(-1);
-    this_record().uses_permit.store(true, std::memory_order_relaxed);
+    this_record().uses_permit.store(used_permit_, std::memory_order_relaxed);
   } else if (self.hold == cpu_hold::placement) {
     placement_lane::instance().unblocked(*self.placement);
   }

@@ -39,7 +39,8 @@ void publish_early(detail::task_node& node, const std::exception_ptr& error) noe
 /// results are published.
 class cpu_scope {
  public:
-  cpu_scope(cpu_hold hold, placement_record* placement) noexcept;
+  /// `is_counted`: whether reports show a permit as in use.
+  cpu_scope(cpu_hold hold, placement_record* placement, bool is_counted = true) noexcept;
   cpu_scope(const cpu_scope&) = delete;
   cpu_scope& operator=(const cpu_scope&) = delete;
   ~cpu_scope();
@@ -96,6 +97,7 @@ class blocked_section {
  private:
   const std::uint64_t begin_ticks_;
   bool counted_ = false;
+  bool used_permit_ = false;
 };
 
 }  // namespace narke::internal
