@@ -103,9 +103,14 @@ void actor_core::submit_constructor(task_node& node) noexcept {
   node.may_end_early = true;
   {
     const std::lock_guard lock{mutex_};
-    constructor_ = &node;
+    if (phase_ == phase::dead) {
+      node.has_ref_arguments = false;  // found by its name and killed already: it fails at once
+    } else {
+      constructor_ = &node;
+    }
   }
   internal::submit_node(node, task_lane::actor_call);
+  fail_if_dead(node);
 }
 
 void actor_core::submit_call(task_node& node) noexcept {
@@ -123,6 +128,22 @@ void actor_core::submit_call(task_node& node) noexcept {
     }
   }
   internal::submit_node(node, task_lane::actor_call);
+  fail_if_dead(node);
+}
+
+// The actor may have died while `node` was on its way to the lists of its arguments.
+void actor_core::fail_if_dead(task_node& node) noexcept {
+  if (!node.has_ref_arguments) {
+    return;
+  }
+  std::exception_ptr dead;
+  {
+    const std::lock_guard lock{mutex_};
+    dead = phase_ == phase::dead ? death_error_locked() : nullptr;
+  }
+  if (dead) {
+    fail_waiting(node, dead);
+  }
 }
 
 // The queue's reference to `node` is the caller's until the call stands in the mailbox or in its
@@ -269,7 +290,7 @@ void actor_core::take_turn(actor_turn& turn) noexcept {
     }
     schedule(another);
     if (node != nullptr) {
-      run_call(*node, hold_of_methods());
+      run_call(*node, hold_of_methods(), nullptr);
     }
     again = node != nullptr;
   }
@@ -294,7 +315,7 @@ void actor_core::take_turn(actor_turn& turn) noexcept {
 }
 
 bool actor_core::try_call_in_place(task_node& node) noexcept {
-  const internal::borrowed_cpu cpu;
+  internal::borrowed_cpu cpu;
   if (!cpu || !methods_take_permit_) {
     return false;
   }
@@ -307,7 +328,7 @@ bool actor_core::try_call_in_place(task_node& node) noexcept {
     ++in_place_;
     add_ref();
   }
-  run_call(node, cpu.hold());
+  run_call(node, cpu.hold(), &cpu);
   actor_turn* turn = nullptr;
   {
     const std::lock_guard lock{mutex_};
@@ -321,7 +342,8 @@ bool actor_core::try_call_in_place(task_node& node) noexcept {
 }
 
 // Takes over the mailbox's reference to `node`.
-void actor_core::run_call(task_node& node, cpu_hold hold) noexcept {
+void actor_core::run_call(task_node& node, cpu_hold hold,
+                          internal::borrowed_cpu* borrowed) noexcept {
   const bool is_ours = node.claim(task_state::ready);
   if (is_ours) {
     const internal::cpu_scope cpu{hold, hold == cpu_hold::placement && !methods_take_permit_
@@ -330,6 +352,9 @@ void actor_core::run_call(task_node& node, cpu_hold hold) noexcept {
     internal::run_body(node, &record_.gpu_ids, node.id);
   }
   end_call(node);
+  if (borrowed != nullptr) {
+    borrowed->give_back();
+  }
   if (is_ours) {
     internal::publish(node);
   }

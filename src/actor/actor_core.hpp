@@ -33,6 +33,10 @@
 #include "worker/thread_state.hpp"
 #include "worker/worker_pool.hpp"
 
+namespace narke::internal {
+class borrowed_cpu;
+}
+
 namespace narke::detail {
 
 class actor_core {
@@ -104,7 +108,9 @@ class actor_core {
 
   void take_turn(actor_turn& turn) noexcept;
   [[nodiscard]] task_node* begin_call_locked() noexcept;
-  void run_call(task_node& node, internal::cpu_hold hold) noexcept;
+  void run_call(task_node& node, internal::cpu_hold hold,
+                internal::borrowed_cpu* borrowed) noexcept;
+  void fail_if_dead(task_node& node) noexcept;
   void end_call(task_node& node) noexcept;
   /// True: the caller is to submit record_, after the lock.
   [[nodiscard]] bool constructor_is_ready_locked(task_node& node);

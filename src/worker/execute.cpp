@@ -114,12 +114,9 @@ void one_argument_ready(task_node& node, runnable** next) noexcept {
 }
 
 // A claimed task on the CPU of this thread.
-void execute(task_node& node, cpu_hold hold, runnable** next) noexcept {
-  {
-    const cpu_scope cpu{hold, this_thread_state.placement};
-    run_body(node, nullptr, node.id);
-  }
-  publish(node, next);
+void run_fast_body(task_node& node, cpu_hold hold) noexcept {
+  const cpu_scope cpu{hold, this_thread_state.placement};
+  run_body(node, nullptr, node.id);
 }
 
 }  // namespace
@@ -132,7 +129,8 @@ runnable* run_on_permit(runnable& item) noexcept {
   auto& node = static_cast<task_node&>(item);
   runnable* next = nullptr;
   if (node.claim(task_state::ready)) {
-    execute(node, cpu_hold::permit, &next);
+    run_fast_body(node, cpu_hold::permit);
+    publish(node, &next);
   }
   node.release_ref();
   return next;
@@ -275,8 +273,10 @@ void submit_node(task_node& node, task_lane lane) noexcept {
     node.set_state(task_state::ready);
     send_to_lane(node, nullptr);
   } else {
-    node.set_state(task_state::waiting);
+    // Only then may others take it: nobody looks at arguments while they are registered. It cannot
+    // become ready before: the submitter counts as one argument.
     node.register_dependencies();
+    node.set_state(task_state::waiting);
     one_argument_ready(node, nullptr);
   }
   // A submitter that shutdown overtook: nobody is left to take the task.
@@ -291,11 +291,13 @@ bool try_run_in_place(const detail::result_slot& slot) noexcept {
   if (node->lane == task_lane::actor_call) {
     return the_actor_hooks.try_call_in_place(*node);
   }
-  const borrowed_cpu cpu;
+  borrowed_cpu cpu;
   if (node->lane != task_lane::fast || !cpu || !node->claim(task_state::ready)) {
     return false;
   }
-  execute(*node, cpu.hold(), nullptr);
+  run_fast_body(*node, cpu.hold());
+  cpu.give_back();
+  publish(*node);
   return true;
 }
 
@@ -313,8 +315,8 @@ borrowed_cpu::borrowed_cpu() noexcept {
   }
 }
 
-borrowed_cpu::~borrowed_cpu() {
-  if (took_permit_) {
+void borrowed_cpu::give_back() noexcept {
+  if (std::exchange(took_permit_, false)) {
     worker_pool::instance().return_permits(1);
   }
 }

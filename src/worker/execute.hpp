@@ -68,7 +68,9 @@ class borrowed_cpu {
   borrowed_cpu() noexcept;
   borrowed_cpu(const borrowed_cpu&) = delete;
   borrowed_cpu& operator=(const borrowed_cpu&) = delete;
-  ~borrowed_cpu();
+  ~borrowed_cpu() { give_back(); }
+  /// Before the results are published: whoever sees them finds the CPU free.
+  void give_back() noexcept;
   explicit operator bool() const noexcept { return hold_ != cpu_hold::none; }
   [[nodiscard]] cpu_hold hold() const noexcept { return hold_; }
 

@@ -278,7 +278,7 @@ void worker_pool::run_worker(worker& self) noexcept {
     if (has_permit) {
       has_permit = work(self, searching);
     }
-    while (detail::runnable* handed = std::exchange(self.handed, nullptr)) {
+    while (detail::runnable* handed = self.handed.exchange(nullptr, std::memory_order_acq_rel)) {
       run_without_permit(*handed);
       if (has_work() && idle_.try_take_permit()) {
         has_permit = work(self, searching);
@@ -287,7 +287,7 @@ void worker_pool::run_worker(worker& self) noexcept {
     if (!sleep(self, has_permit, searching)) {
       return;
     }
-    has_permit = self.handed == nullptr;
+    has_permit = self.handed.load(std::memory_order_acquire) == nullptr;
   }
 }
 
@@ -369,7 +369,8 @@ bool worker_pool::sleep(worker& self, bool has_permit, bool searching) noexcept 
     return false;
   }
   self.sleep.wait();
-  return self.handed != nullptr || !stopping_.load(std::memory_order_seq_cst);
+  return self.handed.load(std::memory_order_acquire) != nullptr ||
+         !stopping_.load(std::memory_order_seq_cst);
 }
 
 bool worker_pool::start_searching() noexcept {
@@ -501,7 +502,7 @@ void worker_pool::drop_all() noexcept {
     }
     for (int i = 0; i != count; ++i) {
       worker& each = *workers_[static_cast<std::size_t>(i)].load();
-      if (detail::runnable* handed = std::exchange(each.handed, nullptr)) {
+      if (detail::runnable* handed = each.handed.exchange(nullptr, std::memory_order_acq_rel)) {
         run_without_permit(*handed);
       }
     }

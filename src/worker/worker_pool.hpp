@@ -38,8 +38,8 @@ struct worker {
   const int index;
   work_deque<detail::runnable> deque;
   parker sleep;
-  detail::runnable* handed =
-      nullptr;  ///< set by the waker, before the wake: run this, without a permit
+  /// Set before the wake: run this, without a permit.
+  std::atomic<detail::runnable*> handed{nullptr};
   bool begins_with_permit = false;  ///< set before the thread is made, by notify
   std::uint32_t random;             ///< the worker's own
   std::uint32_t tick = 0;           ///< the worker's own
