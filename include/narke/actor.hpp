@@ -2,8 +2,8 @@
 // tasks. Calls of one submitter (a task, an actor call, or a thread outside) run in the order
 // submitted, one at a time unless max_concurrency says otherwise. Handles are values: copy them,
 // pass them to tasks; the actor dies with the last one, after the calls already made, unless it is
-// detached. T's destructor runs on the thread that finds the actor done, which often is the one that
-// drops the last handle: do not drop it under a lock that ~T takes.
+// detached. T's destructor runs on the thread that finds the actor done, which often is the one
+// that drops the last handle: do not drop it under a lock that ~T takes.
 #pragma once
 
 #include <cstddef>
