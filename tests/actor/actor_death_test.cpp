@@ -1,9 +1,11 @@
 // Kill, in every phase of an actor's life, and the end by the last handle.
 #include <actor/actor_fixture.hpp>
 
+#include <array>
 #include <thread>
 
 #include <support/hooked_task.hpp>
+#include <worker/thread_state.hpp>
 
 namespace {
 
@@ -180,43 +182,74 @@ TEST_F(actor_death, fails_a_long_chain_of_calls_without_a_long_stack) {
   opened.open();
 }
 
-// While kill fails one waiting call, the argument of another comes: that call fails, and is gone,
-// on the producer's thread.
+// While kill fails one waiting call, the argument of another comes: that call fails on the
+// producer's thread, which then lets it go. Kill still has it to look at.
 TEST_F(actor_death, while_the_argument_of_another_waiting_call_comes) {
-  gate opened;
-  gate never;
+  std::array<gate, 2> gates;
   const tally failed;
-  auto early = held(opened);
-  auto late = held(never);
+  const tally gone;
+  int gone_early = 0;
   auto a = narke::actor<witness>().remote(seen_);
-  auto& core = core_of(a);
-  const auto slot_of = [](const object_ref<int>& ref) {
-    return narke::detail::ref_access::slot(ref);
+  const auto let_the_other_come = [&](int other) {
+    const auto finished = narke::internal::count_tasks().finished;
+    gates[static_cast<std::size_t>(other)].open();
+    // The other call, and then the task that its argument came from.
+    EXPECT_TRUE(narke_test::eventually(
+        [&] { return narke::internal::count_tasks().finished >= finished + 2; }));
+    gone_early = gone.value();
   };
-  std::vector<hooked_task*> calls;
+  std::array<object_ref<int>, 2> sources{held(gates[0]), held(gates[1])};
   for (int i = 0; i != 2; ++i) {
-    auto* call = new hooked_task{
-        {.fail =
-             [&, i] {
-               failed.add();
-               // The first to fail lets the other's argument come, and waits until that failed.
-               opened.open();
-               if (i == 0) return;
-               failed.wait_for(2);
-             },
-         .arguments = {slot_of(i == 0 ? early : late)}}};
-    calls.push_back(call);
-  }
-  // Submitted by two, so that neither holds the other back.
-  for (auto* call : calls) {
-    std::jthread{[&] {
-      call->ref() = {};
-      core.submit_call(*call);
-    }}.join();
+    auto& source = sources[static_cast<std::size_t>(i)];
+    auto* call = new hooked_task{{.fail =
+                                      [&, i] {
+                                        if (failed.add() == 1) let_the_other_come(1 - i);
+                                      },
+                                  .gone = [gone] { gone.add(); },
+                                  .arguments = {narke::detail::ref_access::slot(source)}}};
+    call->ref() = {};
+    // Submitted by two, so that neither holds the other back.
+    std::jthread{[&] { core_of(a).submit_call(*call); }}.join();
   }
   narke::kill(a);
-  failed.wait_for(2);
-  never.open();
+  EXPECT_EQ(failed.value(), 2);
+  EXPECT_EQ(gone_early, 0);
+  for (auto& one : gates) one.open();
+  gone.wait_for(2);
+}
+
+// A call is in its line before it is on the lists of its arguments. Nobody may take those from it.
+TEST_F(actor_death, while_a_call_is_being_submitted) {
+  gate opened;
+  const tally failed;
+  auto source = held(opened);
+  auto a = narke::actor<witness>().remote(seen_);
+  int failed_while_registering = -1;
+  auto* call = new hooked_task{
+      {.fail = [&] { failed.add(); },
+       .registering =
+           [&] {
+             narke::kill(a);
+             failed_while_registering = failed.value();
+           },
+       .arguments = {narke::detail::ref_access::slot(source)}}};
+  auto ref = call->ref();
+  core_of(a).submit_call(*call);
+  EXPECT_EQ(failed_while_registering, 0);
+  EXPECT_TRUE(narke::is_ready(ref)) << "the actor is dead, whatever the argument does";
+  opened.open();
+  narke::get(source);
+  expect_dead(ref);
+}
+
+TEST_F(actor_death, before_the_constructor_is_submitted) {
+  const auto made = narke::detail::make_or_find_actor({.name = "early"}, typeid(witness));
+  narke::kill(narke::get_actor<witness>("early"));
+  auto* constructor = new hooked_task;
+  auto ref = constructor->ref();
+  made.actor->submit_constructor(*constructor);
+  expect_dead(ref);
+  made.actor->release_handle();
 }
 
 TEST_F(actor_death, races_with_arguments_that_come) {

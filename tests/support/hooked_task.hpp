@@ -15,6 +15,7 @@ struct task_hooks {
   std::function<void()> invoke = [] {};
   std::function<void()> fail = [] {};
   std::function<void()> gone = [] {};
+  std::function<void()> registering = [] {};  ///< before it stands on any list
   /// Slots that it waits for. It adds a reference to each, and lets it go when it has run.
   std::vector<narke::detail::result_slot*> arguments = {};
 };
@@ -43,7 +44,8 @@ class hooked_task final : public narke::detail::task_node {
     does_.fail();
   }
   void register_dependencies() noexcept override {
-    for (std::size_t i = 0; i != entries_.size(); ++i) {
+    does_.registering();
+    for (std::size_t i = 0; i != does_.arguments.size(); ++i) {
       depend_on(*does_.arguments[i], entries_[i]);
     }
   }

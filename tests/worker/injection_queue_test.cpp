@@ -133,6 +133,29 @@ TEST(injection_queue_stress, is_not_empty_while_an_item_of_ones_own_is_in_it) {
   EXPECT_TRUE(queue.empty());
 }
 
+// Also when the last item was taken at the moment that another came in.
+TEST(injection_queue_stress, is_not_empty_while_an_item_is_in_it) {
+  std::vector<item> items(static_cast<std::size_t>(narke_test::stress_rounds(100'000)));
+  injection_queue queue;
+  std::atomic<std::size_t> pushed{0};
+  narke_test::on_threads(2, [&](int index) {
+    if (index == 0) {
+      for (auto& one : items) {
+        queue.push(one);
+        ++pushed;
+      }
+      return;
+    }
+    for (std::size_t taken = 0; taken != items.size();) {
+      taken += pop(queue) != nullptr ? 1 : 0;
+      if (pushed > taken) {
+        ASSERT_FALSE(queue.empty());
+      }
+    }
+  });
+  EXPECT_TRUE(queue.empty());
+}
+
 // The rule that sleepers rely on: who finds it empty after he said so has missed nothing.
 TEST(injection_queue_stress, either_the_sleeper_sees_the_item_or_the_pusher_the_sleeper) {
   for (int round = 0; round != narke_test::stress_rounds(5'000); ++round) {

@@ -300,6 +300,18 @@ TEST_F(placement_lane_stress, both_lanes_together_never_exceed_the_cpus) {
   EXPECT_LE(halves->most(), 2 * cpus);
 }
 
+// Submitted while workers are on their way to sleep, at every distance.
+TEST_F(placement_lane_stress, a_single_wide_task_always_finds_its_permits) {
+  start(2);
+  for (int i = 0; i != stress_rounds(2'000); ++i) {
+    auto fast = narke::task([] {}).remote();
+    narke::wait(std::vector{fast});
+    narke_test::spin_for(i % 200 * 100);
+    auto wide = narke::task([] {}, {.num_cpus = 2}).remote();
+    narke::wait(std::vector{wide});
+  }
+}
+
 TEST_F(placement_lane_stress, tasks_of_both_lanes_that_wait_for_each_other_all_end) {
   start(2);
   std::vector<object_ref<int>> refs;

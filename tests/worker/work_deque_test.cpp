@@ -119,6 +119,28 @@ TEST_F(work_deque_stress, gives_the_only_item_to_one_of_owner_and_thieves) {
   expect_each_once();
 }
 
+// Owner and thief meet in the middle: the owner takes the last without a compare-and-swap when he
+// sees one before it.
+TEST_F(work_deque_stress, gives_each_of_two_items_once) {
+  deque items;
+  narke_test::on_threads(2, [&](int index) {
+    if (index != 0) {
+      while (!done_) {
+        if (int* item = items.steal()) take(item);
+      }
+      return;
+    }
+    for (std::size_t i = 0; i + 1 < values_.size(); i += 2) {
+      items.push(&values_[i]);
+      items.push(&values_[i + 1]);
+      while (int* item = items.pop()) take(item);
+    }
+    done_ = true;
+  });
+  values_.resize(values_.size() / 2 * 2);
+  expect_each_once();
+}
+
 TEST_F(work_deque_stress, a_thief_sees_all_that_was_written_before_the_push) {
   deque items;
   std::size_t written = 0;

@@ -13,6 +13,15 @@ using narke_test::level;
 using narke_test::stress_rounds;
 using narke_test::tally;
 
+/// Counts how often it was run. It may be gone as soon as that can be seen.
+struct counted_turn final : narke::internal::turn {
+  void take_turn() noexcept override {
+    const tally own = ran;
+    own.add();
+  }
+  tally ran;
+};
+
 class worker_pool : public narke_test::pool_test {};
 class worker_pool_stress : public narke_test::pool_test {};
 
@@ -88,10 +97,7 @@ TEST_F(worker_pool, a_blocked_task_has_its_permit_used_by_another) {
 
 TEST_F(worker_pool, runs_a_handed_over_item_without_a_permit) {
   start(1);
-  struct one_turn final : narke::internal::turn {
-    void take_turn() noexcept override { ran.add(); }
-    tally ran;
-  } item;
+  counted_turn item;
   const busy_workers busy{1};
   pool().hand_over(item);
   item.ran.wait_for(1);
@@ -102,8 +108,9 @@ TEST_F(worker_pool, runs_handed_over_items_at_once_on_threads_of_their_own) {
   struct meeting final : narke::internal::turn {
     explicit meeting(tally at) : here{std::move(at)} {}
     void take_turn() noexcept override {
-      here.add();
-      here.wait_for(5);
+      const tally own = here;  // the test may end, and this turn with it, once five are here
+      own.add();
+      own.wait_for(5);
     }
     tally here;
   };
@@ -116,10 +123,7 @@ TEST_F(worker_pool, runs_handed_over_items_at_once_on_threads_of_their_own) {
 
 TEST_F(worker_pool, runs_left_over_items_when_there_may_be_no_further_thread) {
   start(2, 2);
-  struct counted final : narke::internal::turn {
-    void take_turn() noexcept override { ran.add(); }
-    tally ran;
-  } item;
+  counted_turn item;
   {
     const busy_workers busy{2};
     pool().hand_over(item);
@@ -204,10 +208,7 @@ TEST_F(worker_pool, drops_what_is_queued_and_what_becomes_ready_by_that) {
 
 TEST_F(worker_pool, drops_what_is_in_the_deques_and_left_over) {
   start(2, 2);
-  struct counted final : narke::internal::turn {
-    void take_turn() noexcept override { ran.add(); }
-    tally ran;
-  } item;
+  counted_turn item;
   stop();
   pool().hand_over(item);
   EXPECT_EQ(item.ran.value(), 0);
