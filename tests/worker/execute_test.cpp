@@ -2,6 +2,7 @@
 #include <worker/pool_fixture.hpp>
 
 #include <stdexcept>
+#include <string>
 
 namespace {
 
@@ -104,6 +105,32 @@ TEST_F(publishing, an_early_error_is_there_while_the_body_runs_and_stays) {
   expect_idle();
   EXPECT_THROW(narke::get(ref), narke::error);
   node->release_ref();
+}
+
+class one_error : public narke_test::pool_test {};
+
+// Each rethrows the same exception object; the last to let it go destroys it.
+TEST_F(one_error, is_read_by_many_threads_at_once) {
+#if defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "libstdc++ counts exception_ptr where ThreadSanitizer cannot see it";
+#endif
+  start(2);
+  for (int round = 0; round != narke_test::stress_rounds(100); ++round) {
+    auto failed = narke::task([round]() -> int {
+                    throw std::runtime_error{"round " + std::to_string(round)};
+                  }).remote();
+    std::vector<narke::object_ref<int>> refs(3, failed);
+    failed = {};
+    narke_test::on_threads(3, [&](int index) {
+      try {
+        narke::get(std::move(refs[static_cast<std::size_t>(index)]));
+        ADD_FAILURE() << "it has failed";
+      } catch (const std::runtime_error& caught) {
+        refs[static_cast<std::size_t>(index)] = {};
+        EXPECT_EQ(caught.what(), "round " + std::to_string(round));
+      }
+    });
+  }
 }
 
 }  // namespace

@@ -118,17 +118,15 @@ TEST(injection_queue_stress, each_item_once_and_in_order_of_its_producer) {
   for (auto& of : times) ASSERT_EQ(std::count(of.begin(), of.end(), 1), each);
 }
 
-TEST(injection_queue_stress, is_not_empty_while_an_item_of_ones_own_is_in_it) {
+TEST(injection_queue_stress, holds_on_to_none_of_the_items_of_two_that_push_and_pop) {
   injection_queue queue;
-  const int each = narke_test::stress_rounds(20'000);
-  narke_test::on_threads(2, [&](int) {
-    std::vector<item> own(static_cast<std::size_t>(each));
+  const auto each = static_cast<std::size_t>(narke_test::stress_rounds(20'000));
+  std::array<std::vector<item>, 2> items;  // outlive both: each may take the other's
+  for (auto& own : items) own = std::vector<item>(each);
+  narke_test::on_threads(2, [&](int index) {
+    for (auto& one : items[static_cast<std::size_t>(index)]) queue.push(one);
     runnable* taken = nullptr;
-    for (auto& one : own) queue.push(one);
-    // Each takes as many as it pushed, of either's: the queue holds on to none.
-    for (int missing = each; missing != 0;) {
-      missing -= static_cast<int>(queue.pop_some(&taken, 1));
-    }
+    for (std::size_t missing = each; missing != 0;) missing -= queue.pop_some(&taken, 1);
   });
   EXPECT_TRUE(queue.empty());
 }
