@@ -108,9 +108,10 @@ bool has_stack_for_nested_task() noexcept {
   if (self.stack_end == nullptr) {
     self.stack_end = find_stack_end();
   }
-  const std::byte here{};
+  // Not the address of a variable: checkers keep those elsewhere.
+  const auto* here = static_cast<const std::byte*>(__builtin_frame_address(0));
   return self.stack_end != nullptr &&
-         &here - self.stack_end >= static_cast<std::ptrdiff_t>(stack_reserve_bytes);
+         here - self.stack_end >= static_cast<std::ptrdiff_t>(stack_reserve_bytes);
 }
 
 }  // namespace narke::internal
