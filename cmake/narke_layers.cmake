@@ -1,5 +1,6 @@
 # narke_layer(NAME DEPENDS target...): the folder src/NAME as the static library narke_NAME.
-# Tests of a folder link its library alone, so a layer cannot lean on one above it.
+# Tests of a folder link its library alone where they can (see tests/CMakeLists.txt), so a layer
+# cannot lean on one above it.
 function(narke_layer name)
   cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
   set(libraries ${ARG_DEPENDS})

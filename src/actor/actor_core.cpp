@@ -425,7 +425,6 @@ void actor_core::die(const std::exception_ptr& cause) noexcept {
   std::vector<task_node*> running;  // with one of our own
   std::exception_ptr error;
   bool was_asking = false;
-  bool lets_detached_handle_go = false;
   {
     const std::lock_guard lock{mutex_};
     if (phase_ == phase::dead) {
@@ -455,7 +454,6 @@ void actor_core::die(const std::exception_ptr& cause) noexcept {
       node->add_ref();
     }
     was_asking = is_asking_;
-    lets_detached_handle_go = is_detached_ && !std::exchange(detached_handle_is_gone_, true);
     add_ref();
   }
   actor_registry::free_name(*this);
@@ -475,8 +473,8 @@ void actor_core::die(const std::exception_ptr& cause) noexcept {
     fail_waiting(*node, error);
     node->release_ref();
   }
-  if (lets_detached_handle_go) {
-    release_handle();
+  if (is_detached_) {
+    release_handle();  // the one from the constructor: an actor dies once
   }
   end_if_done();
   release_ref();

@@ -152,7 +152,6 @@ class actor_core {
   bool is_placed_ = false;  // it holds its resources
   bool is_ended_ = false;   // the state is gone, or going
   bool no_handles_ = false;
-  bool detached_handle_is_gone_ = false;
   std::exception_ptr cause_;          // what the constructor threw
   task_node* constructor_ = nullptr;  // while it arrives
   bool constructor_has_arguments_ = false;
