@@ -71,6 +71,15 @@ requires requires {
 struct owned_for<P> : owned_for_span<typename std::remove_cvref_t<P>::value_type> {
 };
 
+// A range that can be made from elements of type E which convert to its own. A concept of its own:
+// nvcc 13.0 looks into a requires-clause of a member although it was false before.
+template <class Owned, class E>
+concept is_range_from_converted = requires(const E* e) {
+  Owned(e, e);
+  typename Owned::value_type;
+  requires std::is_convertible_v<const E&, typename Owned::value_type>;
+};
+
 // The element type of a parameter that a vector of refs can be gathered for; void when it is none.
 template <class Owned>
 struct gathered {
@@ -157,12 +166,7 @@ class argument {
   /// The same when the elements only convert: {1, 2, 3} for a vector of double.
   template <class E>
   requires(!std::is_constructible_v<owned, std::initializer_list<E>> && !takes_ref_itself &&
-           requires(const E* e) {
-             owned(e, e);
-             typename owned::value_type;
-           } &&
-           std::is_convertible_v<const E&, typename owned::value_type>)
-      argument(std::initializer_list<E> elements) {
+           is_range_from_converted<owned, E>) argument(std::initializer_list<E> elements) {
     make_value([&] { return owned(elements.begin(), elements.end()); });
   }
   /// A braced list of the members or constructor arguments of the parameter's type, as in
