@@ -30,8 +30,8 @@ class access_history {
  public:
   /// Whether an operation is ordered before the one that accesses.
   using is_before_fn = std::function<bool(const operation_epoch&)>;
-  using on_conflict_fn = std::function<void(const past_access&, cu_device_ptr begin,
-                                            cu_device_ptr end)>;
+  using on_conflict_fn =
+      std::function<void(const past_access&, cu_device_ptr begin, cu_device_ptr end)>;
 
   /// Calls `on_conflict` for every kept access that conflicts with one to [begin, end) and is
   /// not before it, in order of address. Then forgets what the accessor stands for: whatever is

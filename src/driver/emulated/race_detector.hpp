@@ -54,11 +54,12 @@ struct raced_bytes {
   std::size_t bytes = 0;
   byte_access earlier = byte_access::write;
   byte_access later = byte_access::write;
+  bool operator==(const raced_bytes&) const = default;
 };
 
 /// Two operations on the same bytes, at least one of them a write, and nothing orders them.
 struct race {
-  raced_operation earlier;          ///< issued first; never the host
+  raced_operation earlier;  ///< issued first; never the host
   raced_operation later;
   std::vector<raced_bytes> ranges;  ///< by address; never empty
   stream_position seen = 0;  ///< what `later` knows of the stream of `earlier`: less than it should
@@ -90,8 +91,9 @@ class race_detector {
   /// The position that the record stands for: all of `stream` issued before it.
   stream_position record(race_event_id event, race_stream_id stream);
   wait_effect wait(race_stream_id stream, race_event_id event);
-  /// Whether `wait` would be redundant: the newest record is known to the stream through earlier
-  /// waits, its own order, or the host. A never recorded event is not: that wait is an error.
+  /// Whether `wait` would be redundant: of the operations before the newest record each is ordered
+  /// before whatever comes next in the stream, through its own order, earlier waits, or the host.
+  /// A never recorded event is not redundant: that wait is an error.
   [[nodiscard]] bool is_redundant(race_stream_id stream, race_event_id event) const;
 
   /// The host saw `stream` complete up to `position` (as operation, record or tail gave it).
@@ -119,6 +121,8 @@ class race_detector {
   static constexpr std::size_t races_max = 1000;
 
  private:
+  static constexpr std::size_t prune_above_min = 1024;
+
   using clock = std::vector<stream_position>;  // by stream; what a shorter one lacks is 0
   using shared_clock = std::shared_ptr<const clock>;
 
@@ -127,12 +131,17 @@ class race_detector {
     stream_position from;
     shared_clock known;  // null = nothing
   };
+  /// What stands at one position.
+  struct step {
+    std::string label;
+    bool is_wait;
+  };
   struct stream_state {
     std::string name;
     bool is_live = false;
     stream_position tail = 0;
-    std::deque<knowledge> history;   // by position; the first one holds at what was observed
-    std::deque<std::string> labels;  // of the positions behind what the host observed
+    std::deque<knowledge> history;  // by position; the first one holds at what was observed
+    std::deque<step> steps;         // those behind what the host observed
   };
   struct event_state {
     bool is_live = false;
@@ -142,19 +151,22 @@ class race_detector {
   };
 
   [[nodiscard]] static stream_position part(const shared_clock& known, std::uint32_t stream);
-  stream_state& live(race_stream_id stream);
-  [[nodiscard]] const stream_state& live(race_stream_id stream) const;
-  event_state& live(race_event_id event);
-  [[nodiscard]] const event_state& live(race_event_id event) const;
+  /// The place in streams_ (events_); throws std::invalid_argument when it does not live.
+  [[nodiscard]] std::uint32_t index_of(race_stream_id stream) const;
+  [[nodiscard]] std::uint32_t index_of(race_event_id event) const;
 
-  stream_position append(std::uint32_t stream, std::string_view label);
-  stream_position block_changes_hands(race_stream_id stream, cu_device_ptr begin,
-                                      std::size_t bytes, std::string_view label);
+  stream_position append(std::uint32_t stream, step what);
+  stream_position change_hands(race_stream_id stream, cu_device_ptr begin, std::size_t bytes,
+                               std::string_view label);
   [[nodiscard]] stream_position known_to(std::uint32_t stream, std::uint32_t other) const;
+  [[nodiscard]] bool knows_work(std::uint32_t stream, operation_epoch up_to) const;
   void observe(operation_epoch at, const shared_clock& known);
   void raise_observed(std::uint32_t stream, stream_position position);
-  void check(const accessed_bytes& bytes, const operation_epoch* by, race& found_of,
-             std::vector<race>& found);
+  /// Checks one access of the newest operation of a stream, or of the host when `by` is null.
+  void check(const accessed_bytes& bytes, const operation_epoch* by, std::string_view label);
+  void add_race(const past_access& past, const raced_bytes& bytes, const operation_epoch* by,
+                std::string_view label);
+  void keep_races();
   void prune_history();
 
   std::vector<stream_state> streams_;
@@ -162,7 +174,9 @@ class race_detector {
   std::vector<std::uint32_t> free_events_;
   clock observed_;  // the host's
   access_history history_;
-  std::size_t prune_above_ = 1024;
+  std::size_t prune_above_ = prune_above_min;
+  std::vector<race> current_races_;               // of the operation that is checked
+  std::vector<operation_epoch> current_earlier_;  // of each of them
   std::vector<race> races_;
   std::uint64_t races_found_ = 0;
 };
