@@ -6,8 +6,11 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <optional>
+#include <utility>
 
 #include "driver/clean_text.hpp"
+#include "driver/driver_symbols.hpp"
 
 namespace narke::internal {
 namespace {
@@ -63,20 +66,31 @@ class symbol_source {
   std::string missing_;
 };
 
-void fill_facts(symbol_source& source, driver_table& table) {
-  source.ask(table.init, "cuInit", 2000);
-  source.ask(table.driver_get_version, "cuDriverGetVersion", 2020);
-  source.ask(table.get_error_name, "cuGetErrorName", 6000);
-  source.ask(table.get_error_string, "cuGetErrorString", 6000);
-  source.ask(table.device_get_count, "cuDeviceGetCount", 2000);
-  source.ask(table.device_get, "cuDeviceGet", 2000);
-  source.ask(table.device_get_name, "cuDeviceGetName", 2000);
-  source.ask(table.device_get_attribute, "cuDeviceGetAttribute", 2000);
-  source.ask(table.device_get_uuid, "cuDeviceGetUuid", 11040);
-  source.ask(table.device_total_mem, "cuDeviceTotalMem", 3020);
-  source.ask(table.device_get_pci_bus_id, "cuDeviceGetPCIBusId", 4010);
-  source.ask(table.device_can_access_peer, "cuDeviceCanAccessPeer", 4000);
-  source.ask(table.device_get_p2p_attribute, "cuDeviceGetP2PAttribute", 8000);
+// What a CUDA driver answers to the two entries of our own.
+cu_result refuse_to_emulate(cu_stream, const emulated_work&) { return cu_result::not_supported; }
+cu_result ignore_annotation(annotation, cu_device_ptr, std::size_t, cu_stream, const char*) {
+  return cu_result::success;
+}
+
+/// Fills the table. The answer is what is wrong with a driver that lacks something.
+std::optional<cuda_driver> fill(const std::string& library, symbol_source& source,
+                                driver_table& table) {
+  const auto ask = [&source](auto*& slot, const char* name, int version) {
+    source.ask(slot, name, version);
+  };
+  visit_fact_symbols(table, ask);
+  const bool has_facts = source.code() == cu_result::success;
+  if (has_facts) visit_execution_symbols(table, ask);
+  if (means_no_gpu(source.code())) return absent();
+  if (source.code() != cu_result::success) {
+    return broken(fmt::format(
+        "{} does not give the entry point {} (CUDA error {}){}: {}.", library, source.missing(),
+        static_cast<int>(source.code()),
+        has_facts ? "; it can tell of its devices but not run work on them" : "", what_to_do));
+  }
+  table.emulate = refuse_to_emulate;
+  table.annotate = ignore_annotation;
+  return std::nullopt;
 }
 
 /// A driver from before CUDA 12.0 has no bootstrap symbol, but may still tell its version.
@@ -134,12 +148,7 @@ cuda_driver load_cuda_driver(const std::string& library) {
 
   driver_table table;
   symbol_source source(bootstrap);
-  fill_facts(source, table);
-  if (means_no_gpu(source.code())) return absent();
-  if (source.code() != cu_result::success) {
-    return broken(fmt::format("{} does not give the entry point {} (CUDA error {}): {}.", library,
-                              source.missing(), static_cast<int>(source.code()), what_to_do));
-  }
+  if (auto failed = fill(library, source, table)) return *std::move(failed);
   return initialise(library, table);
 }
 

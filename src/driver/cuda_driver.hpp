@@ -23,7 +23,8 @@ struct cuda_driver {
   std::string problem = {};   ///< one sentence, only when broken
 };
 
-/// Opens `library`, asks for every entry point of the table and initialises the driver.
+/// Opens `library`, asks for every entry point of the table, those that tell facts first, and
+/// initialises the driver. Opens no device.
 [[nodiscard]] cuda_driver load_cuda_driver(const std::string& library = "libcuda.so.1");
 
 /// "13.0" for 13000.

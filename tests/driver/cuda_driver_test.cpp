@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "driver/driver_symbols.hpp"
 #include "driver/fake_driver.hpp"
 
 namespace {
@@ -39,12 +40,28 @@ TEST(cuda_driver, driver_with_devices_is_present_with_every_entry_point) {
   ASSERT_EQ(driver.state, driver_state::present) << driver.problem;
   EXPECT_EQ(driver.version, 12080);
   EXPECT_EQ(driver.problem, "");
-  const driver_table& table = driver.table;
-  EXPECT_TRUE(table.init && table.driver_get_version && table.get_error_name &&
-              table.get_error_string && table.device_get_count && table.device_get &&
-              table.device_get_name && table.device_get_attribute && table.device_get_uuid &&
-              table.device_total_mem && table.device_get_pci_bus_id &&
-              table.device_can_access_peer && table.device_get_p2p_attribute);
+  int slots = 0;
+  const auto is_set = [&slots](auto* slot, const char* name, int) {
+    EXPECT_NE(slot, nullptr) << name;
+    ++slots;
+  };
+  visit_fact_symbols(driver.table, is_set);
+  visit_execution_symbols(driver.table, is_set);
+  EXPECT_EQ((slots + 2) * sizeof(void*), sizeof(driver_table)) << "two entries are our own";
+}
+
+TEST(cuda_driver, our_own_entries_do_nothing_on_cuda) {
+  const fake_driver_settings fake{{"DEVICES", "1"}};
+  const cuda_driver driver = load_cuda_driver(NARKE_FAKE_CUDA);
+  ASSERT_EQ(driver.state, driver_state::present) << driver.problem;
+  int calls = 0;
+  const auto count_run = [](void* counter) { return ++*static_cast<int*>(counter) > 0; };
+  const auto count_drop = [](void* counter) { ++*static_cast<int*>(counter); };
+  const emulated_work work{.run = count_run, .drop = count_drop, .context = &calls};
+  EXPECT_EQ(driver.table.emulate(nullptr, work), cu_result::not_supported);
+  EXPECT_EQ(calls, 0) << "the closure stays the caller's";
+  EXPECT_EQ(driver.table.annotate(annotation::alloc, 4096, 64, nullptr, "block"),
+            cu_result::success);
 }
 
 TEST(cuda_driver, loading_twice_gives_the_same_entry_points) {
@@ -94,6 +111,10 @@ INSTANTIATE_TEST_SUITE_P(
         failure{"old", "VERSION", "11080", broken, "serves CUDA 11.8"},
         failure{"missing_symbol", "MISSING", "cuDeviceGetUuid", broken, "cuDeviceGetUuid"},
         failure{"missing_init", "MISSING", "cuInit", broken, "cuInit"},
+        failure{"missing_pool", "MISSING", "cuMemAllocFromPoolAsync", broken,
+                "does not give the entry point cuMemAllocFromPoolAsync (CUDA error 500); it can "
+                "tell of its devices but not run work on them"},
+        failure{"missing_last", "MISSING", "cuEventElapsedTime", broken, "cuEventElapsedTime"},
         failure{"bootstrap_fails", "FAIL", "cuGetProcAddress:1", broken, "CUDA error 1"}),
     [](const auto& instance) { return std::string(instance.param.name); });
 

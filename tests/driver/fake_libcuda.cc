@@ -16,7 +16,7 @@
 #include <cstring>
 #include <string>
 
-#include "driver/driver_abi.hpp"
+#include "driver/driver_symbols.hpp"
 
 #define FAKE_EXPORT extern "C" __attribute__((visibility("default")))
 
@@ -161,6 +161,19 @@ cu_result device_get_p2p_attribute(int* out, cu_p2p_attribute attribute, cu_devi
   return checked("cuDeviceGetP2PAttribute", from);
 }
 
+/// Stands for an entry point that is there and that no test of the loading code calls.
+template <class Function>
+struct refusal;
+template <class... Arguments>
+struct refusal<cu_result(Arguments...)> {
+  static cu_result call(Arguments...) { return cu_result::not_permitted; }
+};
+
+template <class Function>
+void* refuse(Function*) {
+  return reinterpret_cast<void*>(&refusal<Function>::call);
+}
+
 struct symbol {
   const char* name;
   int since;
@@ -192,6 +205,20 @@ FAKE_EXPORT cu_result cuDriverGetVersion(int* out) { return driver_get_version(o
 
 #else
 
+/// The entry points that run work: they need no settings but to be missing.
+static cu_result find_execution_symbol(const char* name, void** out, int wanted,
+                                       cu_proc_address_status* status) {
+  driver_table table;
+  visit_execution_symbols(table, [&](auto* slot, const char* known, int since) {
+    if (std::strcmp(known, name) != 0 || setting("MISSING") == name) return;
+    const bool is_old = wanted < since;
+    *status = is_old ? cu_proc_address_status::version_not_sufficient
+                     : cu_proc_address_status::success;
+    if (!is_old) *out = refuse(slot);
+  });
+  return *out != nullptr ? cu_result::success : cu_result::not_found;
+}
+
 /// As the driver: a version above its own is an invalid value, a symbol it lacks is not found.
 FAKE_EXPORT cu_result cuGetProcAddress_v2(const char* name, void** out, int wanted,
                                           std::uint64_t flags, cu_proc_address_status* status) {
@@ -203,12 +230,12 @@ FAKE_EXPORT cu_result cuGetProcAddress_v2(const char* name, void** out, int want
   for (const symbol& known : symbols) {
     if (std::strcmp(known.name, name) != 0 || setting("MISSING") == name) continue;
     *status = cu_proc_address_status::version_not_sufficient;
-    if (wanted < known.since) break;
+    if (wanted < known.since) return cu_result::not_found;
     *status = cu_proc_address_status::success;
     *out = known.address;
     return cu_result::success;
   }
-  return cu_result::not_found;
+  return find_execution_symbol(name, out, wanted, status);
 }
 
 #endif
