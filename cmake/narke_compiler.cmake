@@ -48,3 +48,8 @@ if(NARKE_HARDENING)
   include(CheckPIESupported)
   check_pie_supported(LANGUAGES CXX)
 endif()
+
+# nvcc has options of its own.
+get_target_property(narke_options narke_settings INTERFACE_COMPILE_OPTIONS)
+set_target_properties(narke_settings PROPERTIES
+  INTERFACE_COMPILE_OPTIONS "$<$<COMPILE_LANGUAGE:CXX>:${narke_options}>")

@@ -19,6 +19,7 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/narke-config-version.cma
   COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/narke-config.cmake"
               "${PROJECT_BINARY_DIR}/narke-config-version.cmake"
+              "${PROJECT_SOURCE_DIR}/cmake/narke_kernels.cmake"
   DESTINATION "${narke_package_dir}")
 
 # The program finds the library beside itself, wherever the prefix is moved to.

@@ -6,6 +6,7 @@
 narke_build_packages=(
   g++ cmake ninja-build ccache pkg-config
   libhwloc-dev libfmt-dev libspdlog-dev nlohmann-json3-dev libcli11-dev libstb-dev
+  libthrust-dev
 )
 
 # What it takes besides to run the tests.
