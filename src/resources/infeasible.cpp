@@ -46,24 +46,49 @@ std::string bytes_text(std::int64_t bytes) {
   return fmt::format("{} bytes ({:.3g} {})", bytes, scaled, units[unit]);
 }
 
-std::string list_gpus(const std::vector<gpu_total>& gpus, bool with_nodes) {
+bool is_candidate(const gpu_total& gpu, const resource_request& request) {
+  const bool other_gpu = request.wish == placement_wish::gpu && gpu.id != request.wish_index;
+  const bool other_node =
+      request.wish == placement_wish::numa_node && gpu.numa_node != request.wish_index;
+  return !gpu.is_lost && !other_gpu && !other_node;
+}
+
+// " (GPU 1 was lost)", or nothing.
+std::string lost_text(const std::vector<gpu_total>& gpus) {
+  std::vector<int> lost;
+  for (const auto& gpu : gpus) {
+    if (gpu.is_lost) lost.push_back(gpu.id);
+  }
+  return lost.empty()       ? std::string{}
+         : lost.size() == 1 ? fmt::format(" (GPU {} was lost)", lost[0])
+                            : fmt::format(" (GPUs {} were lost)", fmt::join(lost, ", "));
+}
+
+// Those that `accept` takes, and which were lost.
+template <typename Accept>
+std::string list_gpus(const std::vector<gpu_total>& gpus, bool with_nodes, Accept accept) {
   std::vector<std::string> texts;
   for (const auto& gpu : gpus) {
+    if (!accept(gpu)) {
+      continue;
+    }
     const auto node = with_nodes ? fmt::format(" on NUMA node {}", gpu.numa_node) : std::string{};
     texts.push_back(fmt::format("GPU {}{} with {}", gpu.id, node,
                                 gpu.memory_bytes == 0 ? "unknown memory"
                                                       : bytes_text(gpu.memory_bytes)));
   }
-  return texts.empty() ? "no GPU" : fmt::format("{}", fmt::join(texts, ", "));
+  return (texts.empty() ? "no GPU" : fmt::format("{}", fmt::join(texts, ", "))) + lost_text(gpus);
 }
+
+bool is_there(const gpu_total& gpu) { return !gpu.is_lost; }
 
 // False when the device or node wished for is not there.
 bool check_wish(const resource_request& request, const resource_totals& totals, complaint& out) {
   const int index = request.wish_index;
   if (request.wish == placement_wish::gpu &&
       std::none_of(totals.gpus.begin(), totals.gpus.end(),
-                   [index](const auto& gpu) { return gpu.id == index; })) {
-    out.add(fmt::format("to run on GPU {}", index), list_gpus(totals.gpus, false));
+                   [index](const auto& gpu) { return gpu.id == index && is_there(gpu); })) {
+    out.add(fmt::format("to run on GPU {}", index), list_gpus(totals.gpus, false, is_there));
     return false;
   }
   if (request.wish == placement_wish::numa_node &&
@@ -76,45 +101,36 @@ bool check_wish(const resource_request& request, const resource_totals& totals, 
   return true;
 }
 
-std::vector<gpu_total> wished_for(const resource_request& request, const resource_totals& totals) {
-  std::vector<gpu_total> result;
-  for (const auto& gpu : totals.gpus) {
-    const bool other_gpu = request.wish == placement_wish::gpu && gpu.id != request.wish_index;
-    const bool other_node =
-        request.wish == placement_wish::numa_node && gpu.numa_node != request.wish_index;
-    if (!other_gpu && !other_node) {
-      result.push_back(gpu);
-    }
-  }
-  return result;
-}
-
 void check_gpus(const resource_request& request, const resource_totals& totals, complaint& out) {
-  const auto count = static_cast<std::size_t>(request.gpus.ceil_whole());
-  if (count > totals.gpus.size()) {
+  const auto& gpus = totals.gpus;
+  const auto wanted = request.gpus.ceil_whole();
+  const auto there = std::count_if(gpus.begin(), gpus.end(), is_there);
+  const auto is_wished = [&request](const auto& gpu) { return is_candidate(gpu, request); };
+  const auto candidates = std::count_if(gpus.begin(), gpus.end(), is_wished);
+  if (wanted > there) {
     out.add(fmt::format("GPU: {}", request.gpus.to_string()),
-            fmt::format("GPU: {}", totals.gpus.size()));
-  }
-  const auto candidates = wished_for(request, totals);
-  if (count <= totals.gpus.size() && count > candidates.size()) {
+            fmt::format("GPU: {}{}", there, lost_text(gpus)));
+  } else if (wanted > candidates) {
     const bool one = request.wish == placement_wish::gpu;
     out.add(fmt::format("GPU: {} {} {}", request.gpus.to_string(),
                         one ? "on GPU" : "on NUMA node", request.wish_index),
-            list_gpus(totals.gpus, true));
+            list_gpus(gpus, true, is_there));
   }
-  const auto large_enough =
-      std::count_if(candidates.begin(), candidates.end(), [&request](const auto& gpu) {
-        return gpu.memory_bytes >= request.gpu_memory_bytes;
-      });
-  if (static_cast<std::size_t>(large_enough) < std::min(count, candidates.size())) {
+  const auto large_enough = std::count_if(gpus.begin(), gpus.end(), [&](const auto& gpu) {
+    return is_wished(gpu) && gpu.memory_bytes >= request.gpu_memory_bytes;
+  });
+  if (large_enough < std::min(wanted, candidates)) {
     out.add(fmt::format("gpu_memory: {} on each of {} GPU{}", bytes_text(request.gpu_memory_bytes),
-                        count, count == 1 ? "" : "s"),
-            list_gpus(candidates, false));
+                        wanted, wanted == 1 ? "" : "s"),
+            list_gpus(gpus, false, is_wished));
   }
 }
 
 void check_custom(const custom_amount& wanted, const resource_totals& totals, complaint& out) {
   const auto at = totals.custom.find(wanted.name);
+  if (at != totals.custom.end() && wanted.amount <= at->second) {
+    return;
+  }
   const auto asked = fmt::format("{}: {}", wanted.name, wanted.amount.to_string());
   if (at == totals.custom.end()) {
     std::vector<std::string_view> names;
@@ -123,7 +139,7 @@ void check_custom(const custom_amount& wanted, const resource_totals& totals, co
     }
     out.add(asked, fmt::format("no {} (custom resources: {})", wanted.name,
                                names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "))));
-  } else if (wanted.amount > at->second) {
+  } else {
     out.add(asked, fmt::format("{}: {}", wanted.name, at->second.to_string()));
   }
 }

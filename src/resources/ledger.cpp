@@ -55,7 +55,9 @@ resource_amounts full_amounts(const resource_totals& totals) {
   resource_amounts full{.memory_bytes = totals.memory_bytes, .custom = totals.custom};
   full.gpus.reserve(totals.gpus.size());
   for (const auto& gpu : totals.gpus) {
-    full.gpus.push_back({.id = gpu.id, .share = quantity::one(), .memory_bytes = gpu.memory_bytes});
+    full.gpus.push_back({.id = gpu.id,
+                         .share = gpu.is_lost ? quantity::zero() : quantity::one(),
+                         .memory_bytes = gpu.is_lost ? 0 : gpu.memory_bytes});
   }
   return full;
 }
@@ -70,49 +72,99 @@ bool ledger::custom_fits(const custom_amount& wanted) const {
   return at != free_.custom.end() && wanted.amount <= at->second;
 }
 
-bool ledger::gpu_may_serve(std::size_t index, const resource_request& request) const {
-  return is_wished_for(totals_.gpus[index], request) &&
-         request.gpu_memory_bytes <= free_.gpus[index].memory_bytes;
+// `free` of that GPU is enough for one of the GPUs asked for.
+bool ledger::gpu_fits(std::size_t index, const gpu_amount& free,
+                      const resource_request& request) const {
+  const auto& gpu = totals_.gpus[index];
+  const bool share_fits = request.gpus.is_whole() ? free.share == quantity::one()
+                                                  : free.share >= request.gpus;
+  return share_fits && !gpu.is_lost && request.gpu_memory_bytes <= free.memory_bytes &&
+         is_wished_for(gpu, request);
 }
 
-std::vector<int> ledger::choose_whole_gpus(const resource_request& request) const {
-  std::vector<int> chosen;
+// The lowest indices, or those with the most input bytes.
+void ledger::choose_whole_gpus(const resource_request& request, const input_bytes& inputs,
+                               std::vector<int>& chosen) const {
   const auto count = static_cast<std::size_t>(request.gpus.whole());
-  for (std::size_t i = 0; i < free_.gpus.size() && chosen.size() < count; ++i) {
-    if (free_.gpus[i].share == quantity::one() && gpu_may_serve(i, request)) {
-      chosen.push_back(static_cast<int>(i));
-    }
-  }
-  return chosen.size() == count ? chosen : std::vector<int>{};
-}
-
-std::vector<int> ledger::choose_shared_gpu(const resource_request& request) const {
-  const bool emptiest = request.wish == placement_wish::spread;
-  std::vector<int> chosen;
   for (std::size_t i = 0; i < free_.gpus.size(); ++i) {
-    const quantity share = free_.gpus[i].share;
-    if (share < request.gpus || !gpu_may_serve(i, request)) {
-      continue;
-    }
-    if (chosen.empty()) {
+    if (gpu_fits(i, free_.gpus[i], request)) {
       chosen.push_back(static_cast<int>(i));
-      continue;
-    }
-    const quantity best = free_.gpus[static_cast<std::size_t>(chosen[0])].share;
-    if (emptiest ? share > best : share < best) {
-      chosen[0] = static_cast<int>(i);
     }
   }
-  return chosen;
+  if (chosen.size() < count) {
+    chosen.clear();
+    return;
+  }
+  if (!inputs.empty()) {
+    std::sort(chosen.begin(), chosen.end(), [&inputs](int a, int b) {
+      return std::pair{-inputs.on(a), a} < std::pair{-inputs.on(b), b};
+    });
+  }
+  chosen.resize(count);
+  std::sort(chosen.begin(), chosen.end());
 }
 
-std::vector<int> ledger::choose_gpus(const resource_request& request) const {
-  return request.gpus.is_whole() ? choose_whole_gpus(request) : choose_shared_gpu(request);
+void ledger::choose_shared_gpu(const resource_request& request, const input_bytes& inputs,
+                               std::vector<int>& chosen) const {
+  const bool emptiest = request.wish == placement_wish::spread;
+  int best = -1;
+  for (std::size_t i = 0; i < free_.gpus.size(); ++i) {
+    if (!gpu_fits(i, free_.gpus[i], request)) {
+      continue;
+    }
+    const auto index = static_cast<int>(i);
+    if (best < 0) {
+      best = index;
+      continue;
+    }
+    const quantity share = free_.gpus[i].share;
+    const quantity best_share = free_.gpus[static_cast<std::size_t>(best)].share;
+    const bool packs_better = emptiest ? share > best_share : share < best_share;
+    const std::int64_t more_bytes = inputs.on(index) - inputs.on(best);
+    if (more_bytes > 0 || (more_bytes == 0 && packs_better)) {
+      best = index;
+    }
+  }
+  if (best >= 0) {
+    chosen.push_back(best);
+  }
+}
+
+bool ledger::choose_gpus(const resource_request& request, const input_bytes& inputs,
+                         std::vector<int>& chosen) const {
+  static constexpr input_bytes none;
+  const auto& weighed = request.wish == placement_wish::spread ? none : inputs;
+  chosen.clear();
+  if (request.gpus.is_whole()) {
+    choose_whole_gpus(request, weighed, chosen);
+  } else {
+    choose_shared_gpu(request, weighed, chosen);
+  }
+  return !chosen.empty();
+}
+
+bool ledger::gpus_are_free(const resource_request& request) const {
+  std::int64_t count = 0;
+  for (std::size_t i = 0; i < free_.gpus.size(); ++i) {
+    count += gpu_fits(i, free_.gpus[i], request) ? 1 : 0;
+  }
+  return count >= request.gpus.ceil_whole();
+}
+
+bool ledger::gpus_fit_beside(const std::vector<gpu_amount>& held,
+                             const resource_request& request) const {
+  std::int64_t count = 0;
+  for (std::size_t i = 0; i < totals_.gpus.size(); ++i) {
+    const gpu_amount free{.share = quantity::one() - held[i].share,
+                          .memory_bytes = totals_.gpus[i].memory_bytes - held[i].memory_bytes};
+    count += gpu_fits(i, free, request) ? 1 : 0;
+  }
+  return count >= request.gpus.ceil_whole();
 }
 
 resource_kinds ledger::missing(const resource_request& request) const {
   resource_kinds lacking{.memory = request.memory_bytes > free_.memory_bytes};
-  lacking.gpus = !request.gpus.is_zero() && choose_gpus(request).empty();
+  lacking.gpus = !request.gpus.is_zero() && !gpus_are_free(request);
   for (const auto& wanted : request.custom) {
     if (!custom_fits(wanted)) {
       lacking.custom.push_back(wanted.name);
@@ -121,7 +173,8 @@ resource_kinds ledger::missing(const resource_request& request) const {
   return lacking;
 }
 
-std::optional<allocation> ledger::try_allocate(const resource_request& request) {
+std::optional<allocation> ledger::try_allocate(const resource_request& request,
+                                               const input_bytes& inputs) {
   if (request.gpus > quantity::one() && !request.gpus.is_whole()) {
     throw std::logic_error{fmt::format("a request for {} GPUs", request.gpus.to_string())};
   }
@@ -134,12 +187,12 @@ std::optional<allocation> ledger::try_allocate(const resource_request& request) 
   }
   allocation granted{.memory_bytes = request.memory_bytes, .custom = request.custom};
   if (!request.gpus.is_zero()) {
-    const auto chosen = choose_gpus(request);
-    if (chosen.empty()) {
+    if (!choose_gpus(request, inputs, chosen_)) {
       return std::nullopt;
     }
     const quantity share = std::min(request.gpus, quantity::one());
-    for (const int index : chosen) {
+    granted.gpus.reserve(chosen_.size());
+    for (const int index : chosen_) {
       granted.gpus.push_back({.index = index,
                               .id = totals_.gpus[static_cast<std::size_t>(index)].id,
                               .share = share,
@@ -179,10 +232,23 @@ void ledger::release(const allocation& held) {
     free_.custom.find(name)->second += amount;
   }
   for (const auto& gpu : held.gpus) {
-    auto& instance = free_.gpus[static_cast<std::size_t>(gpu.index)];
-    instance.share += gpu.share;
-    instance.memory_bytes += gpu.bytes;
+    const auto index = static_cast<std::size_t>(gpu.index);
+    if (!totals_.gpus[index].is_lost) {
+      free_.gpus[index].share += gpu.share;
+      free_.gpus[index].memory_bytes += gpu.bytes;
+    }
   }
+}
+
+void ledger::lose_gpu(int index) {
+  if (index < 0 || static_cast<std::size_t>(index) >= totals_.gpus.size()) {
+    throw std::logic_error{fmt::format("GPU number {} of {} was lost", index,
+                                       totals_.gpus.size())};
+  }
+  const auto at = static_cast<std::size_t>(index);
+  totals_.gpus[at].is_lost = true;
+  free_.gpus[at].share = quantity::zero();
+  free_.gpus[at].memory_bytes = 0;
 }
 
 }  // namespace narke::internal

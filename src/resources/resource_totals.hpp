@@ -1,4 +1,4 @@
-// What there is to give out, as a value: fixed when the runtime starts.
+// What there is to give out, as a value: fixed when the runtime starts, but for GPUs that are lost.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +14,7 @@ struct gpu_total {
   int id = 0;                     ///< the ordinal of this process
   std::int64_t memory_bytes = 0;  ///< 0 = unknown: no request with gpu_memory fits
   int numa_node = -1;             ///< OS index, unknown = -1
+  bool is_lost = false;           ///< it stays in its place, so that indices hold, and gives nothing
 };
 
 struct resource_totals {

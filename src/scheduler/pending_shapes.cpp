@@ -1,77 +1,168 @@
 #include "scheduler/pending_shapes.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <stdexcept>
 
 #include <fmt/format.h>
 
 namespace narke::internal {
 
-void pending_shapes::add(ticket t) {
-  if (tickets_.contains(t.id)) {
+shape_key shape_key::of(ticket&& t) {
+  const auto& request = t.request;
+  const bool is_handed_over = t.in_stream_order && !t.for_life && !request.gpus.is_zero() &&
+                              request.cpus.is_zero() && request.memory_bytes == 0 &&
+                              request.custom.empty();
+  return {std::move(t.request), is_handed_over};
+}
+
+pending_shape* pending_shapes::find_shape(const shape_key& key) {
+  if (last_used_ == nullptr || !(*last_used_->key == key)) {
+    const auto at = shapes_.find(key);
+    last_used_ = at == shapes_.end() ? nullptr : &at->second;
+  }
+  return last_used_;
+}
+
+bool pending_shapes::knows_feasible(const shape_key& key) {
+  const auto* shape = find_shape(key);
+  return shape != nullptr && !shape->is_infeasible;
+}
+
+pending_shape& pending_shapes::shape_for(shape_key key) {
+  if (auto* known = find_shape(key)) {
+    return *known;
+  }
+  const auto at = shapes_.try_emplace(std::move(key)).first;
+  at->second.key = &at->first;
+  last_used_ = &at->second;
+  return at->second;
+}
+
+void pending_shapes::add(shape_key key, const ticket& t) {
+  if (tickets_.find(t.id) != nullptr) {
     throw std::logic_error{fmt::format("ticket {} was submitted twice", t.id)};
   }
-  const auto [at, is_first] = shapes_.try_emplace(std::move(t.request));
-  pending_shape& shape = at->second;
-  shape.request = &at->first;
-  const age_key key{t.submitted_ticks, t.id};
-  if (!is_first && key < shape.head()) {
+  pending_shape& shape = shape_for(std::move(key));
+  const age_key age{t.submitted_ticks, t.id};
+  if (shape.count++ == 0) {
+    activate(shape);
+  } else if (age < shape.head()) {
     shape.passed_by = 0;
   }
-  shape.waiting.insert(shape.waiting.end(), key);
-  tickets_.emplace(t.id, pending_ticket{.shape = &shape, .key = key, .for_life = t.for_life});
+  shape.waiting.push(age);
+  tickets_.add(t.id, {.shape = &shape,
+                      .key = age,
+                      .for_life = t.for_life,
+                      .in_stream_order = t.in_stream_order,
+                      .follows = t.follows,
+                      .inputs = t.inputs});
+}
+
+void pending_shapes::activate(pending_shape& shape) {
+  shape.active_at = active_.size();
+  active_.push_back(&shape);
+  if (shape.is_idle) {
+    idle_.erase(std::find(idle_.begin(), idle_.end(), &shape));
+    shape.is_idle = false;
+  }
 }
 
 bool pending_shapes::remove(ticket_id id) {
-  const auto at = tickets_.find(id);
-  if (at == tickets_.end()) {
+  const auto* entry = tickets_.find(id);
+  if (entry == nullptr) {
     return false;
   }
-  pending_shape& shape = *at->second.shape;
-  if (shape.head() == at->second.key) {
+  pending_shape& shape = *entry->shape;
+  const bool was_head = shape.head() == entry->key;
+  tickets_.take(id);
+  if (was_head) {
     shape.passed_by = 0;
+    shape.waiting.pop();
   }
-  shape.waiting.erase(at->second.key);
-  tickets_.erase(at);
-  drop_if_empty(shape);
+  note_taken(shape);
   return true;
 }
 
-const pending_ticket* pending_shapes::find(ticket_id id) const {
-  const auto at = tickets_.find(id);
-  return at == tickets_.end() ? nullptr : &at->second;
-}
-
 pending_ticket pending_shapes::take_head(pending_shape& shape) {
-  const auto at = tickets_.find(shape.head().id);
-  const pending_ticket taken = at->second;
-  shape.waiting.erase(shape.waiting.begin());
+  const pending_ticket taken = tickets_.take(shape.head().id);
+  shape.waiting.pop();
   shape.passed_by = 0;
-  tickets_.erase(at);
+  note_taken(shape);
   return taken;
 }
 
-void pending_shapes::drop_if_empty(pending_shape& shape) {
-  if (shape.waiting.empty()) {
-    shapes_.erase(shapes_.find(*shape.request));
+// One of its tickets went, and from the queue too if it was the head. The top of the queue is a
+// ticket that waits again; a queue that is mostly cancelled ones is tidied.
+void pending_shapes::note_taken(pending_shape& shape) {
+  if (--shape.count == 0) {
+    shape.waiting = {};
+    active_[shape.active_at] = active_.back();
+    active_[shape.active_at]->active_at = shape.active_at;
+    active_.pop_back();
+    note_if_idle(shape);
+    return;
+  }
+  const auto does_wait = [&](const age_key& key) { return waits(shape, key); };
+  if (shape.waiting.size() > 2 * shape.count + 16) {
+    shape.waiting.keep_if(does_wait);
+  }
+  while (shape.waiting.size() > shape.count && !does_wait(shape.head())) {
+    shape.waiting.pop();
   }
 }
 
-shape_line pending_shapes::line() {
-  std::vector<shape_place> places;
-  places.reserve(shapes_.size());
-  for (auto& entry : shapes_) {
-    places.emplace_back(entry.second.head(), &entry.second);
+// The same id and age may have been cancelled and submitted again: it is then in the queue twice,
+// and the second one counts as cancelled once the first was taken.
+bool pending_shapes::waits(const pending_shape& shape, const age_key& key) const {
+  const auto* entry = tickets_.find(key.id);
+  return entry != nullptr && entry->shape == &shape && entry->key == key;
+}
+
+void pending_shapes::note_if_idle(pending_shape& shape) {
+  if (shape.count > 0 || shape.shares.open > 0 || shape.is_idle) {
+    return;
   }
-  return shape_line{std::greater<>{}, std::move(places)};
+  shape.is_idle = true;
+  idle_.push_back(&shape);
+  if (idle_.size() > idle_max) {
+    pending_shape* longest = idle_.front();
+    idle_.erase(idle_.begin());
+    last_used_ = last_used_ == longest ? nullptr : last_used_;
+    shapes_.erase(shapes_.find(*longest->key));
+  }
+}
+
+std::vector<ticket_id> pending_shapes::take_infeasible(const ledger& books) {
+  std::vector<age_key> keys;
+  for (auto& [key, shape] : shapes_) {
+    shape.is_infeasible = books.infeasible_reason(key.request).has_value();
+  }
+  tickets_.for_each([&keys](ticket_id, const pending_ticket& entry) {
+    if (entry.shape->is_infeasible) keys.push_back(entry.key);
+  });
+  std::sort(keys.begin(), keys.end());
+  std::vector<ticket_id> taken;
+  taken.reserve(keys.size());
+  for (const auto& key : keys) {
+    remove(key.id);
+    taken.push_back(key.id);
+  }
+  return taken;
+}
+
+void pending_shapes::line_up(shape_line& line) const {
+  line.clear();
+  for (auto* shape : active_) {
+    line.emplace_back(shape->head(), shape);
+  }
+  std::make_heap(line.begin(), line.end(), std::greater<>{});
 }
 
 std::vector<ticket_id> pending_shapes::ids() const {
   std::vector<age_key> keys;
   keys.reserve(tickets_.size());
-  for (const auto& entry : tickets_) {
-    keys.push_back(entry.second.key);
-  }
+  tickets_.for_each([&keys](ticket_id, const auto& entry) { keys.push_back(entry.key); });
   std::sort(keys.begin(), keys.end());
   std::vector<ticket_id> result;
   result.reserve(keys.size());

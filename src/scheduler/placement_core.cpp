@@ -1,6 +1,7 @@
 #include "scheduler/placement_core.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <stdexcept>
 #include <utility>
 
@@ -9,18 +10,23 @@
 namespace narke::internal {
 
 placement_core::placement_core(resource_totals totals, int ageing_limit)
-    : ageing_limit_{ageing_limit}, ledger_{std::move(totals)} {}
+    : ageing_limit_{ageing_limit},
+      ledger_{std::move(totals)},
+      running_{ledger_.totals().gpus.size()} {}
 
 // Events.
 
 void placement_core::on_submitted(ticket t) {
-  if (const auto reason = ledger_.infeasible_reason(t.request)) {
-    throw std::logic_error{fmt::format("ticket {} can never run: {}", t.id, *reason)};
-  }
   if (running_.find(t.id) != nullptr) {
     throw std::logic_error{fmt::format("ticket {} runs already", t.id)};
   }
-  pending_.add(std::move(t));
+  shape_key key = shape_key::of(std::move(t));
+  if (!pending_.knows_feasible(key)) {
+    if (const auto reason = ledger_.infeasible_reason(key.request)) {
+      throw std::logic_error{fmt::format("ticket {} can never run: {}", t.id, *reason)};
+    }
+  }
+  pending_.add(std::move(key), t);
 }
 
 bool placement_core::on_cancelled(ticket_id id) {
@@ -35,7 +41,11 @@ void placement_core::on_finished(ticket_id id) {
   if (!entry.blocked) {
     give_cpus(entry, -1);
   }
-  ledger_.release(entry.held);
+  if (entry.share != nullptr) {
+    leave_share(*entry.share, id);
+  } else {
+    ledger_.release(entry.held);
+  }
 }
 
 void placement_core::on_blocked(ticket_id id) {
@@ -45,6 +55,18 @@ void placement_core::on_blocked(ticket_id id) {
 void placement_core::on_unblocked(ticket_id id) {
   give_cpus(running_.unblock(id), 1);
 }
+
+void placement_core::on_device_lost(int gpu_index) {
+  ledger_.lose_gpu(gpu_index);
+  shares_.lose_gpu(gpu_index);
+  const auto lost = pending_.take_infeasible(ledger_);
+  infeasible_.insert(infeasible_.end(), lost.begin(), lost.end());
+  if (collector_ && pending_.find(collector_->id) == nullptr) {
+    collector_.reset();
+  }
+}
+
+std::vector<ticket_id> placement_core::take_infeasible() { return std::exchange(infeasible_, {}); }
 
 void placement_core::give_cpus(const running_ticket& entry, int sign) {
   cpus_in_use_ += entry.cpus * sign;
@@ -64,36 +86,39 @@ void placement_core::on_permits_granted(int count) {
 
 // Heads are considered oldest first, and what a step does only takes: a shape whose head has to
 // wait stays so for the rest of the step, and all that is assigned after it has passed it.
-step_result placement_core::step(std::uint64_t other_lane_head_ticks) {
-  step_result result;
+const step_result& placement_core::step(std::uint64_t other_lane_head_ticks) {
+  result_.assignments.clear();
   collector_.reset();
   reservations_.clear();
-  std::vector<std::pair<pending_shape*, std::size_t>> waiting;  // with the assignments before it
-  for (shape_line line = pending_.line(); !line.empty();) {
-    pending_shape& shape = *line.top().second;
-    line.pop();
-    if (!consider(shape, other_lane_head_ticks, result)) {
-      waiting.emplace_back(&shape, result.assignments.size());
-    } else if (shape.waiting.empty()) {
-      pending_.drop_if_empty(shape);
-    } else {
-      line.emplace(shape.head(), &shape);
+  waiting_.clear();
+  pending_.line_up(line_);
+  while (!line_.empty()) {
+    std::pop_heap(line_.begin(), line_.end(), std::greater<>{});
+    pending_shape& shape = *line_.back().second;
+    line_.pop_back();
+    if (!consider(shape, other_lane_head_ticks)) {
+      waiting_.emplace_back(&shape, result_.assignments.size());
+    } else if (shape.count > 0) {
+      line_.emplace_back(shape.head(), &shape);
+      std::push_heap(line_.begin(), line_.end(), std::greater<>{});
     }
   }
-  for (const auto& [shape, before] : waiting) {
-    shape->passed_by += static_cast<int>(result.assignments.size() - before);
+  for (const auto& [shape, before] : waiting_) {
+    shape->passed_by += static_cast<int>(result_.assignments.size() - before);
   }
-  result.permits_to_return = take_surplus(other_lane_head_ticks);
-  if (result.permits_to_return > 0 || other_lane_head_ticks == no_ticks) {
+  result_.permits_to_return = take_surplus(other_lane_head_ticks);
+  if (result_.permits_to_return > 0 || other_lane_head_ticks == no_ticks) {
     passed_other_lane_ = 0;
   }
-  return result;
+  return result_;
 }
 
 // True: the head was assigned and taken out.
-bool placement_core::consider(pending_shape& shape, std::uint64_t other_lane_head_ticks,
-                              step_result& result) {
-  const resource_request& request = *shape.request;
+bool placement_core::consider(pending_shape& shape, std::uint64_t other_lane_head_ticks) {
+  if (shape.key->is_handed_over) {
+    return consider_handing_over(shape);
+  }
+  const resource_request& request = shape.request();
   const resource_kinds missing = missing_now(request);
   // A whole CPU that has come free goes to the older head of the two lanes. Parts of one are of no
   // use to the other lane: they are given out here, but not for ever.
@@ -106,7 +131,7 @@ bool placement_core::consider(pending_shape& shape, std::uint64_t other_lane_hea
       !request.cpus.is_zero() && (yields || collector_.has_value() || request.cpus > cpu_balance());
   if (missing.empty() && !lacks_cpus) {
     passed_other_lane_ += is_younger ? 1 : 0;
-    assign(shape, result);
+    assign(shape);
     return true;
   }
   if (missing.empty() && !collector_ && may_collect(request)) {
@@ -118,17 +143,23 @@ bool placement_core::consider(pending_shape& shape, std::uint64_t other_lane_hea
   return false;
 }
 
-void placement_core::assign(pending_shape& shape, step_result& result) {
-  const resource_request& request = *shape.request;
-  const ticket_id id = shape.head().id;
+void placement_core::assign(pending_shape& shape) {
+  const resource_request& request = shape.request();
+  running_ticket entry{.cpus = request.cpus, .kinds = resource_kinds::needed_by(request)};
   allocation granted = ledger_.try_allocate(request).value();
-  const bool for_life = pending_.take_head(shape).for_life;
-  give_cpus(running_.add(id, {.cpus = request.cpus,
-                              .kinds = resource_kinds::needed_by(request),
-                              .held = granted,
-                              .for_life = for_life}),
-            1);
-  result.assignments.push_back({.id = id, .granted = std::move(granted)});
+  const pending_ticket taken = pending_.take_head(shape);
+  const ticket_id id = taken.key.id;
+  entry.for_life = taken.for_life;
+  if (taken.in_stream_order) {
+    entry.share = &shares_.open(nullptr, std::move(granted), id);
+  } else {
+    entry.held = std::move(granted);
+  }
+  const running_ticket& running = running_.add(id, std::move(entry));
+  give_cpus(running, 1);
+  result_.assignments.push_back({.id = id,
+                                 .granted = &running.granted(),
+                                 .share = running.share != nullptr ? running.share->id : 0});
 }
 
 // What the request cannot have at once, because it is held or because an older request has reserved
@@ -151,12 +182,20 @@ bool placement_core::may_collect(const resource_request& request) const {
 
 void placement_core::reserve(const pending_shape& shape, const resource_kinds& missing,
                              bool lacks_cpus) {
-  const resource_request& request = *shape.request;
-  if ((lacks_cpus && !may_collect(request)) || !running_.stuck(missing).empty()) {
+  const resource_request& request = shape.request();
+  if ((lacks_cpus && !may_collect(request)) || !stuck(request, missing).empty()) {
     return;
   }
   const auto needed = resource_kinds::needed_by(request);
-  reservations_.push_back({shape.head().id, needed.without(running_.stuck(needed))});
+  reservations_.push_back({shape.head().id, needed.without(stuck(request, needed))});
+}
+
+// Those of `kinds` that may never come, since a blocked ticket or an actor holds some.
+resource_kinds placement_core::stuck(const resource_request& request,
+                                     const resource_kinds& kinds) const {
+  resource_kinds result = running_.stuck(kinds);
+  result.gpus = result.gpus && !ledger_.gpus_fit_beside(running_.gpus_stuck(), request);
+  return result;
 }
 
 // Free whole CPUs leave the lane unless the collector keeps them. Whatever else waits here cannot

@@ -16,7 +16,30 @@
 //   is sure to let go by itself. A holder that is blocked, or an actor, may wait for exactly such a
 //   later request, and then reserving would be a deadlock that plain passing does not have. For the
 //   same reason it leaves out a kind that it could have at once but of which a blocked ticket or an
-//   actor holds some.
+//   actor holds some. GPUs are told apart by instance: such a holder does not matter when the
+//   request fits beside all of them.
+//
+// GPUs in stream order. A GPU task's body only enqueues work, so the next task of the same shape
+// takes its share over without a wait on the host (stream_shares.hpp). It chooses between the
+// passable shares of its shape and a fresh allocation:
+//
+//   1. what has most of its input bytes, when its queue (members in flight, 0 if fresh) is at most
+//      `queue_lead_max` longer than the shortest;
+//   2. else, as also between equals of 1: the share whose newest member it follows; a fresh
+//      allocation; the share with the fewest members, then the one with the lowest id.
+//
+//   A share whose newest member it follows counts as an empty queue: the end of that member has to
+//   be waited for on any device. Example: GPUs 0 and 1 each have a passable share, with 12 and 3
+//   members; 1 MB of its inputs lie on GPU 0. 12 > 3 + 8, so it goes to GPU 1; with 11 members, or
+//   when it follows the 12th, to GPU 0.
+//
+//   Successors pass older requests that need GPUs for real (CPU tasks, actors, other shapes), and
+//   each counts as passing. After `ageing_limit` of them the GPUs are reserved: shares are not
+//   handed over, run empty, and the old request gets its turn. A ticket that waits for the newest
+//   member of a share to be ordered reserves nothing: that comes by itself.
+//
+// Lost GPUs. What they hold returns nowhere, and pending requests that can never be met any more
+// leave the core by take_infeasible.
 //
 // CPUs are whole permits between the lanes and fixed point inside this one: two tasks of 0.5 CPUs
 // share a permit. A task that resumes from a wait goes on at once, so the balance (permits held −
@@ -26,6 +49,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/quantity.hpp"
@@ -34,6 +58,7 @@
 #include "resources/resource_totals.hpp"
 #include "scheduler/pending_shapes.hpp"
 #include "scheduler/running_tickets.hpp"
+#include "scheduler/stream_shares.hpp"
 #include "scheduler/ticket.hpp"
 
 namespace narke::internal {
@@ -41,6 +66,7 @@ namespace narke::internal {
 class placement_core {
  public:
   static constexpr int ageing_limit_default = 64;
+  static constexpr int queue_lead_max = 8;
 
   explicit placement_core(resource_totals totals, int ageing_limit = ageing_limit_default);
 
@@ -50,7 +76,9 @@ class placement_core {
   void on_submitted(ticket t);
   /// True: it was pending and is gone. False: it is not pending.
   bool on_cancelled(ticket_id id);
-  /// A running or blocked one: everything goes back.
+  /// A running ticket in stream order: its work is enqueued.
+  void on_ordered(ticket_id id);
+  /// A running or blocked one: everything goes back, but a share that others run on.
   void on_finished(ticket_id id);
   /// It waits in `get`: its CPUs are free, everything else stays held.
   void on_blocked(ticket_id id);
@@ -58,10 +86,17 @@ class placement_core {
   void on_unblocked(ticket_id id);
   /// Whole CPUs handed to this lane.
   void on_permits_granted(int count);
+  /// By its place in resource_totals::gpus. What runs there is still to be finished, one by one. A
+  /// second time does nothing.
+  void on_device_lost(int gpu_index);
 
   /// Decides what runs. `other_lane_head_ticks`: when the oldest of the fast lane was submitted, or
-  /// no_ticks.
-  [[nodiscard]] step_result step(std::uint64_t other_lane_head_ticks);
+  /// no_ticks. The result holds until the next step.
+  [[nodiscard]] const step_result& step(std::uint64_t other_lane_head_ticks);
+
+  /// What waited and can never run since a device was lost, oldest first; each is told once and is
+  /// not pending any more. infeasible_reason says why.
+  [[nodiscard]] std::vector<ticket_id> take_infeasible();
 
   // What this lane asks of the other, as of the last step and the events since.
 
@@ -86,6 +121,7 @@ class placement_core {
   [[nodiscard]] std::vector<ticket_id> pending_ids() const { return pending_.ids(); }
   [[nodiscard]] std::size_t pending_count() const { return pending_.size(); }
   [[nodiscard]] std::size_t running_count() const { return running_.size(); }
+  [[nodiscard]] std::size_t share_count() const { return shares_.size(); }
   [[nodiscard]] ticket_explanation explain(ticket_id id) const;
 
  private:
@@ -94,15 +130,27 @@ class placement_core {
     std::uint64_t ticks;
     quantity cpus;
   };
+  struct share_choice {
+    bool is_possible = false;
+    stream_share* share = nullptr;  // null: a fresh allocation
+    std::int64_t input_bytes = 0;
+    int queue = 0;
+    bool is_followed = false;
+  };
   struct reservation {
     ticket_id id;
     resource_kinds kinds;
   };
 
   void give_cpus(const running_ticket& entry, int sign);
-  [[nodiscard]] bool consider(pending_shape& shape, std::uint64_t other_lane_head_ticks,
-                              step_result& result);
-  void assign(pending_shape& shape, step_result& result);
+  [[nodiscard]] bool consider(pending_shape& shape, std::uint64_t other_lane_head_ticks);
+  void assign(pending_shape& shape);
+  [[nodiscard]] bool consider_handing_over(pending_shape& shape);
+  [[nodiscard]] share_choice choose_share(const pending_shape& shape);
+  void assign_share(pending_shape& shape, const share_choice& choice);
+  void leave_share(stream_share& share, ticket_id id);
+  [[nodiscard]] resource_kinds stuck(const resource_request& request,
+                                     const resource_kinds& kinds) const;
   void reserve(const pending_shape& shape, const resource_kinds& missing, bool lacks_cpus);
   [[nodiscard]] resource_kinds missing_now(const resource_request& request) const;
   [[nodiscard]] bool may_collect(const resource_request& request) const;
@@ -117,12 +165,20 @@ class placement_core {
   ledger ledger_;
   pending_shapes pending_;
   running_tickets running_;
+  stream_shares shares_;
+  std::vector<ticket_id> infeasible_;  // not taken yet
   int permits_held_ = 0;
   quantity cpus_in_use_;
   int passed_other_lane_ = 0;  // tickets that ran before an older head of the other lane
   quantity cpus_in_use_for_life_;          // of these, by actors
   std::optional<collecting> collector_;    // decided by each step
   std::vector<reservation> reservations_;  // decided by each step
+
+  // Of one step, kept for their memory.
+  step_result result_;
+  shape_line line_;
+  std::vector<std::pair<pending_shape*, std::size_t>> waiting_;  // with the assignments before it
+  std::vector<int> fresh_gpus_;
 };
 
 }  // namespace narke::internal

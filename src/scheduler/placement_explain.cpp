@@ -43,7 +43,7 @@ ticket_explanation placement_core::explain(ticket_id id) const {
 void placement_core::explain_pending(const pending_ticket& entry,
                                      ticket_explanation& result) const {
   const pending_shape& shape = *entry.shape;
-  const resource_request& request = *shape.request;
+  const resource_request& request = shape.request();
   const resource_kinds missing = ledger_.missing(request);
   const bool short_of_cpus = !request.cpus.is_zero() && request.cpus > cpu_balance();
   result.missing = list_missing(request, missing, short_of_cpus);
@@ -70,7 +70,7 @@ void placement_core::explain_pending(const pending_ticket& entry,
 
 const placement_core::reservation* placement_core::reservation_before(
     const pending_ticket& entry) const {
-  const auto needed = resource_kinds::needed_by(*entry.shape->request);
+  const auto needed = resource_kinds::needed_by(entry.shape->request());
   for (const auto& earlier : reservations_) {
     if (earlier.id == entry.key.id) {
       return nullptr;  // they stand oldest first

@@ -9,24 +9,22 @@
 namespace narke::internal {
 
 const running_ticket& running_tickets::add(ticket_id id, running_ticket entry) {
-  const auto [at, is_added] = entries_.try_emplace(id, std::move(entry));
-  if (!is_added) {
+  if (entries_.find(id) != nullptr) {
     throw std::logic_error{fmt::format("ticket {} runs already", id)};
   }
-  if (at->second.is_sticky()) {
-    count_sticky(at->second, 1);
+  const running_ticket& added = entries_.add(id, std::move(entry));
+  if (added.is_sticky()) {
+    count_sticky(added, 1);
   }
-  return at->second;
+  return added;
 }
 
 running_ticket running_tickets::remove(ticket_id id) {
-  running_ticket& entry = at(id);
+  const running_ticket& entry = at(id);
   if (entry.is_sticky()) {
     count_sticky(entry, -1);
   }
-  running_ticket removed = std::move(entry);
-  entries_.erase(id);
-  return removed;
+  return entries_.take(id);
 }
 
 const running_ticket& running_tickets::block(ticket_id id) {
@@ -53,9 +51,15 @@ const running_ticket& running_tickets::unblock(ticket_id id) {
   return entry;
 }
 
-const running_ticket* running_tickets::find(ticket_id id) const {
-  const auto at = entries_.find(id);
-  return at == entries_.end() ? nullptr : &at->second;
+const running_ticket& running_tickets::order(ticket_id id) {
+  running_ticket& entry = at(id);
+  if (entry.share == nullptr || entry.ordered) {
+    throw std::logic_error{fmt::format("ticket {} {}", id,
+                                       entry.ordered ? "was ordered twice"
+                                                     : "does not run in stream order")};
+  }
+  entry.ordered = true;
+  return entry;
 }
 
 resource_kinds running_tickets::stuck(const resource_kinds& kinds) const {
@@ -71,36 +75,41 @@ resource_kinds running_tickets::stuck(const resource_kinds& kinds) const {
 
 std::vector<ticket_id> running_tickets::holders_of_cpus() const {
   std::vector<ticket_id> result;
-  for (const auto& [id, entry] : entries_) {
+  entries_.for_each([&result](ticket_id id, const running_ticket& entry) {
     if (!entry.blocked && !entry.cpus.is_zero()) {
       result.push_back(id);
     }
-  }
+  });
   std::sort(result.begin(), result.end());
   return result;
 }
 
 std::vector<ticket_id> running_tickets::holders_of(const resource_kinds& kinds) const {
   std::vector<ticket_id> result;
-  for (const auto& [id, entry] : entries_) {
+  entries_.for_each([&](ticket_id id, const running_ticket& entry) {
     if (!entry.kinds.common_with(kinds).empty()) {
       result.push_back(id);
     }
-  }
+  });
   std::sort(result.begin(), result.end());
   return result;
 }
 
 running_ticket& running_tickets::at(ticket_id id) {
-  const auto at = entries_.find(id);
-  if (at == entries_.end()) {
+  running_ticket* entry = entries_.find(id);
+  if (entry == nullptr) {
     throw std::logic_error{fmt::format("ticket {} does not run", id)};
   }
-  return at->second;
+  return *entry;
 }
 
 void running_tickets::count_sticky(const running_ticket& entry, int change) {
   sticky_gpus_ += entry.kinds.gpus ? change : 0;
+  for (const auto& gpu : entry.granted().gpus) {
+    auto& held = sticky_held_[static_cast<std::size_t>(gpu.index)];
+    held.share += gpu.share * change;
+    held.memory_bytes += gpu.bytes * change;
+  }
   sticky_memory_ += entry.kinds.memory ? change : 0;
   for (const auto& name : entry.kinds.custom) {
     if ((sticky_custom_[name] += change) == 0) {

@@ -8,11 +8,14 @@
 
 #include "base/quantity.hpp"
 #include "resources/allocation.hpp"
+#include "resources/input_bytes.hpp"
 #include "resources/resource_request.hpp"
 
 namespace narke::internal {
 
 using ticket_id = std::uint64_t;
+/// A GPU share that is handed over in stream order; never used again, never 0.
+using share_id = std::uint64_t;
 
 /// Ticks of a lane that has nothing waiting.
 inline constexpr std::uint64_t no_ticks = UINT64_MAX;
@@ -23,12 +26,21 @@ struct ticket {
   resource_request request;
   std::uint64_t submitted_ticks = 0;
   bool for_life = false;  ///< an actor: its end cannot be counted on, as if always blocked
+  /// A GPU task: its body only enqueues work, so `on_ordered` comes before `on_finished`.
+  bool in_stream_order = false;
+  /// Of a task in stream order, hints for the choice of its share: where its inputs lie, and the
+  /// ticket that makes the last of them, 0 when all are there. It has to wait for that one anyway.
+  input_bytes inputs = {};
+  ticket_id follows = 0;
 };
 
 /// A ticket that runs from here on; its CPUs are counted, the rest is in `granted`.
 struct assignment {
   ticket_id id = 0;
-  allocation granted;
+  /// Lives, unchanged, until the ticket has finished.
+  const allocation* granted = nullptr;
+  share_id share = 0;         ///< of a ticket in stream order, else 0
+  bool is_successor = false;  ///< it took the share over, its predecessors may still run
 };
 
 struct step_result {
@@ -47,6 +59,8 @@ enum class wait_cause : std::uint8_t {
   collector,          ///< free CPUs are kept for `waits_behind`
   held_for_life,      ///< it needs CPUs that actors hold
   reserved,           ///< `waits_behind` was passed so often that it has first call
+  share_not_ordered,  ///< it takes a GPU share over once `waits_behind` has enqueued its work
+  shares_drain,       ///< it has first call on GPUs; the shares there are not handed over meanwhile
 };
 
 struct missing_resource {

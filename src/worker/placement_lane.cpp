@@ -70,11 +70,11 @@ void placement_lane::decide_locked(decisions& made, std::uint64_t fast_lane_head
 }
 
 void placement_lane::step_locked(decisions& made, std::uint64_t fast_lane_head) {
-  step_result result = core_->step(fast_lane_head);
+  const step_result& result = core_->step(fast_lane_head);
   made.permits_to_return += result.permits_to_return;
-  for (assignment& each : result.assignments) {
+  for (const assignment& each : result.assignments) {
     placement_record* record = records_.at(each.id);
-    record->gpu_ids = each.granted.gpu_ids();
+    record->gpu_ids = each.granted->gpu_ids();
     made.granted.push_back(record);
   }
 }

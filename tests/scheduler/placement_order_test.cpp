@@ -17,7 +17,7 @@ TEST(placement_order, a_request_without_cpus_runs_without_a_permit) {
   scene s;
   const auto id = s.submit(gpus(1));
   EXPECT_THAT(s.step(), ElementsAre(id));
-  EXPECT_THAT(s.last.assignments[0].granted.gpu_ids(), ElementsAre(0));
+  EXPECT_THAT(s.last.assignments[0].granted->gpu_ids(), ElementsAre(0));
   EXPECT_EQ(s.core.permits_wanted(), 0);
 }
 
@@ -29,7 +29,7 @@ TEST(placement_order, equal_requests_run_oldest_first) {
   EXPECT_THAT(s.step(), ElementsAre(first, second));
   s.core.on_finished(second);
   EXPECT_THAT(s.step(), ElementsAre(third));
-  EXPECT_THAT(s.last.assignments[0].granted.gpu_ids(), ElementsAre(1));
+  EXPECT_THAT(s.last.assignments[0].granted->gpu_ids(), ElementsAre(1));
 }
 
 TEST(placement_order, different_requests_run_oldest_first) {
@@ -44,7 +44,7 @@ TEST(placement_order, age_is_by_ticks_and_not_by_arrival) {
   placement_core core{small_machine()};
   core.on_submitted({.id = 1, .request = gpus(2), .submitted_ticks = 20});
   core.on_submitted({.id = 2, .request = gpus(2), .submitted_ticks = 10});
-  const auto result = core.step(no_ticks);
+  const auto& result = core.step(no_ticks);
   ASSERT_EQ(result.assignments.size(), 1u);
   EXPECT_EQ(result.assignments[0].id, 2u);
 }

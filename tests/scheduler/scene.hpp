@@ -51,6 +51,34 @@ class scene {
     return id;
   }
 
+  /// A GPU task: its work is ordered before it finishes. `inputs` and `follows` are its hints.
+  ticket_id submit_in_order(resource_request request, input_bytes inputs = {},
+                            ticket_id follows = 0) {
+    const ticket_id id = ++last_id_;
+    core.on_submitted({.id = id,
+                       .request = std::move(request),
+                       .submitted_ticks = id,
+                       .in_stream_order = true,
+                       .inputs = inputs,
+                       .follows = follows});
+    return id;
+  }
+
+  /// Submits a GPU task, steps and checks that just this one started. Returns what it was given.
+  assignment start_in_order(resource_request request, input_bytes inputs = {},
+                            ticket_id follows = 0) {
+    const ticket_id id = submit_in_order(std::move(request), inputs, follows);
+    EXPECT_EQ(step(), std::vector<ticket_id>{id});
+    return last.assignments.empty() ? assignment{} : last.assignments[0];
+  }
+
+  /// The same, and its work is enqueued at once.
+  assignment order_one(resource_request request, input_bytes inputs = {}, ticket_id follows = 0) {
+    const auto started = start_in_order(std::move(request), inputs, follows);
+    core.on_ordered(started.id);
+    return started;
+  }
+
   /// The ids that a step starts, in its order.
   std::vector<ticket_id> step(std::uint64_t other_lane_head_ticks = no_ticks) {
     last = core.step(other_lane_head_ticks);

@@ -201,7 +201,7 @@ void simulated_machine::settle() {
 
 // A step, then each idle permit to the lane whose head is older. True: something moved.
 bool simulated_machine::settle_once() {
-  const step_result result = core_.step(fast_head());
+  const step_result& result = core_.step(fast_head());
   take(result);
   bool moved = !result.assignments.empty() || result.permits_to_return > 0;
   if (idle_permits_ == 0) {
@@ -233,7 +233,7 @@ void simulated_machine::take(const step_result& result) {
       ASSERT_LT(assigned.id, core_.collector().value_or(no_ticks)) << "took from the collector";
     }
     running_.emplace(assigned.id, running_task{.request = at->second.request,
-                                               .held = assigned.granted,
+                                               .held = *assigned.granted,
                                                .for_life = at->second.for_life});
     pending_.erase(at);
     ++started_;
