@@ -273,7 +273,7 @@ class history {
 TEST(race_histories, detector_and_closure_find_the_same_races_and_redundant_waits) {
   std::size_t races = 0;
   std::size_t redundant_waits = 0;
-  for (unsigned seed = 1; seed <= 3000 && !HasFailure(); ++seed) {
+  for (unsigned seed = 1; seed <= 1500 && !HasFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     history random(seed);
     random.run();
