@@ -133,8 +133,12 @@ bool race_detector::is_redundant(race_stream_id stream, race_event_id event) con
   return true;
 }
 
+/// An ended stream is fine. If its number has been given again, all that it did was observed before.
 void race_detector::host_observed(race_stream_id stream, stream_position position) {
-  const std::uint32_t index = index_of(stream);
+  const auto index = static_cast<std::uint32_t>(stream);
+  if (index >= streams_.size()) {
+    throw std::invalid_argument(fmt::format("race_detector: stream {} never lived", index));
+  }
   const stream_state& seen = streams_[index];
   if (position > seen.tail) {
     throw std::invalid_argument(

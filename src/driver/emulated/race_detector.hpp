@@ -96,7 +96,8 @@ class race_detector {
   /// A never recorded event is not redundant: that wait is an error.
   [[nodiscard]] bool is_redundant(race_stream_id stream, race_event_id event) const;
 
-  /// The host saw `stream` complete up to `position` (as operation, record or tail gave it).
+  /// The host saw `stream`, which may have ended, complete up to `position` (as operation, record
+  /// or tail gave it).
   void host_observed(race_stream_id stream, stream_position position);
   /// The host saw the newest record of `event` complete. With another thread recording it again
   /// meanwhile, use the position of the record that was seen.

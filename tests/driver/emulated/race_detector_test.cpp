@@ -298,6 +298,21 @@ TEST_F(race_scene, stream_that_takes_the_number_of_an_ended_one_is_not_taken_for
   EXPECT_EQ(found[0].earlier.stream, "stream a");
 }
 
+TEST_F(race_scene, completion_of_an_ended_stream_can_still_be_seen) {
+  issue(a, writes(0, 10));
+  const stream_position recorded = detector.record(e, a);
+  detector.end_stream(a);
+  detector.host_observed(a, recorded);
+  issue(b, reads(0, 10));
+  EXPECT_EQ(races(), 0u);
+  const race_stream_id c = detector.new_stream("stream c");
+  EXPECT_EQ(c, a) << "nothing of it is unobserved: its number is given again";
+  issue(c, writes(0, 10));
+  detector.host_observed(a, recorded);
+  EXPECT_EQ(races(), 1u) << "stream b still reads";
+  EXPECT_EQ(detector.observed(c), recorded);
+}
+
 TEST_F(race_scene, streams_that_come_and_go_do_not_add_up) {
   for (int i = 0; i < 1000; ++i) {
     const race_stream_id stream = detector.new_stream("short");
