@@ -133,7 +133,7 @@ bool race_detector::is_redundant(race_stream_id stream, race_event_id event) con
   return true;
 }
 
-/// An ended stream is fine. If its number has been given again, all that it did was observed before.
+/// An ended stream is fine: before its number is given again, all that it did has been observed.
 void race_detector::host_observed(race_stream_id stream, stream_position position) {
   const auto index = static_cast<std::uint32_t>(stream);
   if (index >= streams_.size()) {

@@ -209,7 +209,7 @@ class history {
   }
 
   void observe_stream() {
-    const stream& at = any_stream();
+    const stream& at = !ended_.empty() && pick(3) == 0 ? ended_.back() : any_stream();
     if (at.positions.empty()) return;
     const auto& [position, number] =
         at.positions[static_cast<std::size_t>(pick(int(at.positions.size())))];
@@ -234,6 +234,7 @@ class history {
   void replace_stream() {
     const auto index = static_cast<std::size_t>(pick(int(streams_.size())));
     detector_.end_stream(streams_[index].id);
+    ended_.push_back(streams_[index]);
     streams_.erase(streams_.begin() + static_cast<std::ptrdiff_t>(index));
     add_stream();
   }
@@ -265,6 +266,7 @@ class history {
   race_detector detector_;
   brute_force truth_;
   std::vector<stream> streams_;
+  std::vector<stream> ended_;
   std::vector<event> events_;
   std::size_t host_ = none;  ///< the newest node of the host
   int named_ = 0;
