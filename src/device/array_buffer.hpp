@@ -1,0 +1,144 @@
+// One array: its bytes in host memory, and its replicas on GPUs. Immutable once its producer is
+// done, so a replica is there or it is not; none is ever stale. The buffer is owned by its handles
+// and by work that is under way; its replicas are the engine's and guarded by the engine's mutex.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <vector>
+
+#include <narke/detail/array_buffer.hpp>
+
+#include "device/device_memory.hpp"
+#include "device/stream_order.hpp"
+
+namespace narke::internal {
+
+/// Bytes in host memory, with the way to let them go.
+struct host_memory {
+  void* data = nullptr;
+  void* owner = nullptr;
+  void (*let_go)(void* owner) noexcept = nullptr;
+
+  explicit operator bool() const noexcept { return let_go != nullptr; }
+};
+
+enum class replica_state : std::uint8_t {
+  arriving,  ///< a copy to it is not enqueued to its end yet
+  ordered,   ///< `producer` makes it: work that comes after may read it
+};
+
+/// The bytes of an array on one GPU.
+struct replica {
+  detail::array_buffer* buffer = nullptr;
+  gpu_device* device = nullptr;
+  device_block block;
+  replica_state state = replica_state::arriving;
+  stream_point producer;
+  point_list readers;
+  int pins = 0;              ///< tasks that are admitted and have not been enqueued yet, and copies
+  bool is_leaving = false;   ///< on its way to the host, to be dropped
+  replica* older = nullptr;  ///< by last use, among those of the device
+  replica* newer = nullptr;
+
+  /// What has to be done before the bytes can be written again.
+  [[nodiscard]] point_list users() const {
+    point_list all = readers;
+    all.add(producer);
+    return all;
+  }
+};
+
+enum class host_state : std::uint8_t {
+  absent,
+  arriving,  ///< a copy down is under way
+  present,
+};
+
+}  // namespace narke::internal
+
+namespace narke::detail {
+
+class array_buffer {
+ public:
+  explicit array_buffer(std::size_t bytes) noexcept : bytes_{bytes} {}
+  array_buffer(std::size_t bytes, internal::host_memory memory) noexcept
+      : bytes_{bytes}, host_{memory}, host_state_{internal::host_state::present} {}
+  array_buffer(const array_buffer&) = delete;
+  array_buffer& operator=(const array_buffer&) = delete;
+  ~array_buffer() {
+    if (host_) {
+      host_.let_go(host_.owner);
+    }
+  }
+
+  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+  /// True only for the caller's own reference.
+  [[nodiscard]] bool is_last_ref() const noexcept { return is_only(1); }
+  [[nodiscard]] bool is_only(std::uint32_t references) const noexcept {
+    return refs_.load(std::memory_order_acquire) == references;
+  }
+  [[nodiscard]] bool is_on_host() const noexcept {
+    return host_state_.load(std::memory_order_acquire) == internal::host_state::present;
+  }
+  [[nodiscard]] void* host_data() const noexcept { return host_.data; }
+
+  void add_ref() noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }
+  /// True for the last one, who destroys the buffer.
+  [[nodiscard]] bool drop_ref() noexcept {
+    return refs_.load(std::memory_order_acquire) == 1 ||
+           refs_.fetch_sub(1, std::memory_order_acq_rel) == 1;
+  }
+
+  // Guarded by the engine's mutex, but for those that are its owner's alone.
+
+  [[nodiscard]] internal::replica* replica_on(const internal::gpu_device& device) const noexcept {
+    for (const auto& each : replicas_) {
+      if (each->device == &device) {
+        return each.get();
+      }
+    }
+    return nullptr;
+  }
+  [[nodiscard]] std::vector<std::unique_ptr<internal::replica>>& replicas() noexcept {
+    return replicas_;
+  }
+  [[nodiscard]] internal::host_state state_on_host() const noexcept {
+    return host_state_.load(std::memory_order_acquire);
+  }
+  /// Memory for a copy that arrives. Throws std::bad_alloc.
+  void expect_on_host();
+  void set_on_host() noexcept {
+    host_state_.store(internal::host_state::present, std::memory_order_release);
+  }
+  /// The copy did not come.
+  void give_host_up() noexcept;
+  /// The host's bytes are out of date: the buffer is written on a GPU.
+  [[nodiscard]] internal::host_memory take_host_memory() noexcept;
+  void set_lost(std::exception_ptr why) noexcept { lost_ = std::move(why); }
+  /// Why it is nowhere any more; null when it is somewhere, or will be.
+  [[nodiscard]] const std::exception_ptr& lost() const noexcept { return lost_; }
+  /// Where the builder's bytes are.
+  [[nodiscard]] void* builder_data() const noexcept {
+    return host_ ? host_.data : reinterpret_cast<void*>(replicas_.front()->block.begin);
+  }
+  /// Whether it ever was on a GPU: then the engine has to be asked when it goes.
+  [[nodiscard]] bool is_known_to_engine() const noexcept {
+    return known_.load(std::memory_order_acquire);
+  }
+  void set_known_to_engine() noexcept { known_.store(true, std::memory_order_release); }
+
+ private:
+  const std::size_t bytes_;
+  std::atomic<std::uint32_t> refs_{1};
+  internal::host_memory host_;
+  std::atomic<internal::host_state> host_state_{internal::host_state::absent};
+  std::atomic<bool> known_{false};
+  std::exception_ptr lost_;
+  std::vector<std::unique_ptr<internal::replica>> replicas_;
+};
+
+}  // namespace narke::detail

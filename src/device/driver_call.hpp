@@ -1,0 +1,55 @@
+// Small things around calls of the driver's table: errors with the driver's own words, and the
+// context of this thread.
+#pragma once
+
+#include <string>
+
+#include <narke/errors.hpp>
+
+#include "driver/driver_table.hpp"
+
+namespace narke::internal {
+
+/// A call that failed; what() names it and the driver's reason.
+class driver_call_failed : public error {
+ public:
+  driver_call_failed(const std::string& what, cu_result code) : error{what}, code_{code} {}
+  [[nodiscard]] cu_result code() const noexcept { return code_; }
+
+ private:
+  cu_result code_;
+};
+
+/// Throws driver_call_failed unless `code` is success.
+void check_driver(const driver_table& table, cu_result code, const char* call);
+
+/// Codes after which a context answers nothing else: the device is lost to this process. Others
+/// fail one operation.
+[[nodiscard]] bool is_sticky(cu_result code) noexcept;
+
+/// Makes a context current for this thread, and the one before when it ends.
+class scoped_context {
+ public:
+  scoped_context(const driver_table& table, cu_context context) noexcept : table_{table} {
+    if (table_.ctx_get_current(&outer_) != cu_result::success) {
+      outer_ = nullptr;
+    }
+    if (outer_ != context) {
+      changed_ = table_.ctx_set_current(context) == cu_result::success;
+    }
+  }
+  scoped_context(const scoped_context&) = delete;
+  scoped_context& operator=(const scoped_context&) = delete;
+  ~scoped_context() {
+    if (changed_) {
+      table_.ctx_set_current(outer_);
+    }
+  }
+
+ private:
+  const driver_table& table_;
+  cu_context outer_ = nullptr;
+  bool changed_ = false;
+};
+
+}  // namespace narke::internal

@@ -1,0 +1,343 @@
+#include "device/gpu_frame.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <narke/errors.hpp>
+
+#include "device/driver_call.hpp"
+
+namespace narke::detail {
+
+using internal::accessed_bytes;
+using internal::byte_access;
+using internal::cu_result;
+using internal::device_block;
+using internal::replica;
+using internal::replica_state;
+
+constinit thread_local gpu_frame* this_frame = nullptr;
+
+namespace {
+
+[[noreturn]] void throw_lost(const internal::gpu_device& device, const std::exception_ptr& why) {
+  if (why != nullptr) {
+    std::rethrow_exception(why);
+  }
+  throw device_lost_error{fmt::format("GPU {} is lost", device.ordinal())};
+}
+
+}  // namespace
+
+bool gpu_frame::is_in(const internal::gpu_stream& stream) const noexcept {
+  return std::any_of(places.begin(), places.end(),
+                     [&](const place& each) { return each.stream == &stream; });
+}
+
+// From memory that is free or can be made free at once; never by waiting while the body holds what
+// it has.
+device_block gpu_frame::take_block(std::size_t on, std::size_t bytes) {
+  place& here = places[on];
+  internal::gpu_engine::lock_type lock{engine.mutex_};
+  internal::gpu_device& device = *here.device;
+  if (device.phase_ != internal::device_phase::open) {
+    throw_lost(device, device.lost_);
+  }
+  const std::uint64_t wanted = internal::device_memory::rounded(bytes);
+  const std::uint64_t reserved = std::min(work.reserved_bytes_, wanted);
+  work.reserved_bytes_ -= reserved;
+  device.reserved_bytes_ -= reserved;
+  cu_result code = cu_result::success;
+  device_block block;
+  if (engine.make_room(device, wanted + device.reserved_bytes_, false)) {
+    block = device.memory_->allocate(bytes, *here.stream, code);
+    if (!block && code == cu_result::success && device.memory_->trim()) {
+      block = device.memory_->allocate(bytes, *here.stream, code);
+    }
+  }
+  if (block) {
+    work.reached_bytes_ += wanted;
+    return block;
+  }
+  if (code == cu_result::out_of_memory) {
+    device.memory_->lower_capacity();
+  } else if (code != cu_result::success) {
+    engine.lose(device, code, "cuMemAllocFromPoolAsync");
+    throw_lost(device, device.lost_);
+  }
+  grew_too_far = true;
+  work.asked_bytes_ = wanted;
+  throw out_of_device_memory{fmt::format(
+      "{}: asked for {} bytes on GPU {}, of whose {} bytes {} are in use. Say what the task takes "
+      "by gpu_memory, or split the data",
+      work.label, bytes, device.ordinal(), device.memory_->capacity_bytes(),
+      device.memory_->used_bytes())};
+}
+
+array_buffer* gpu_frame::make_output(std::size_t on, std::size_t bytes, device_block block) {
+  place& here = places[on];
+  auto* buffer = new array_buffer{bytes};
+  replica& made = engine.add_replica(*buffer, *here.device, std::move(block));
+  made.producer = {here.stream, here.sequence};
+  made.state = replica_state::ordered;
+  made.pins = 1;  // until it is sealed
+  here.device->builders_.push_back(&made);
+  return buffer;
+}
+
+array_ptr gpu_frame::allocate(std::size_t on, std::size_t bytes) {
+  device_block block = take_block(on, bytes);
+  const internal::gpu_engine::lock_type lock{engine.mutex_};
+  array_buffer* buffer = make_output(on, bytes, std::move(block));
+  buffer->add_ref();
+  outputs.push_back(buffer);
+  return array_ptr{buffer};
+}
+
+void* gpu_frame::allocate_temporary(std::size_t on, std::size_t bytes) {
+  temporaries.push_back({take_block(on, bytes), on});
+  return reinterpret_cast<void*>(temporaries.back().block.begin);
+}
+
+// In stream order: later work of this body may have the bytes at once.
+void gpu_frame::free_temporary(std::size_t on, void* memory) noexcept {
+  const auto at = std::find_if(
+      temporaries.begin(), temporaries.end(), [&](const internal::temporary_block& each) {
+        return each.block.begin == reinterpret_cast<internal::cu_device_ptr>(memory);
+      });
+  if (at == temporaries.end()) {
+    return;
+  }
+  const internal::gpu_engine::lock_type lock{engine.mutex_};
+  const place& here = places[on];
+  if (here.device->phase_ == internal::device_phase::open) {
+    at->block.users.add({here.stream, here.sequence});
+    here.device->memory_->let_go(std::move(at->block));
+  }
+  temporaries.erase(at);
+}
+
+// Everything that the body has is taken to be used by each of its closures.
+void gpu_frame::emulate(std::size_t on, const emulated_closure& closure) {
+  const place& here = places[on];
+  std::vector<accessed_bytes> accesses;
+  {
+    const internal::gpu_engine::lock_type lock{engine.mutex_};
+    for (const internal::gpu_input& input : work.inputs_) {
+      if (input.on_device != nullptr) {
+        accesses.push_back(
+            {input.on_device->block.begin, input.buffer->bytes(), byte_access::read});
+      }
+    }
+    for (const place& each : places) {
+      for (const replica* builder : each.device->builders_) {
+        if (is_in(*builder->producer.stream)) {
+          accesses.push_back({builder->block.begin, builder->block.bytes, byte_access::write});
+        }
+      }
+    }
+    for (const internal::temporary_block& each : temporaries) {
+      accesses.push_back({each.block.begin, each.block.bytes, byte_access::write});
+    }
+  }
+  std::erase_if(accesses, [](const accessed_bytes& each) { return each.bytes == 0; });
+  const internal::emulated_work enqueued{.run = [](void* context) -> bool {
+                                           auto* work_to_do =
+                                               static_cast<emulated_closure*>(context);
+                                           return work_to_do->run(work_to_do->closure);
+                                         },
+                                         .drop =
+                                             [](void* context) {
+                                               auto* done = static_cast<emulated_closure*>(context);
+                                               done->drop(done->closure);
+                                               delete done;
+                                             },
+                                         .context = new emulated_closure{closure},
+                                         .accesses = accesses.data(),
+                                         .access_count = accesses.size(),
+                                         .label = "closure",
+                                         .modelled_ns = 0};
+  const cu_result code = engine.options_.table->emulate(here.stream->handle, enqueued);
+  if (code != cu_result::success) {
+    // Not taken: neither run nor dropped.
+    if (code != cu_result::not_supported && internal::is_sticky(code)) {
+      const internal::gpu_engine::lock_type lock{engine.mutex_};
+      engine.lose(*here.device, code, "emulate");
+    }
+    internal::check_driver(*engine.options_.table, code, "emulate");
+  }
+}
+
+// The role goes to another thread first: this one blocks.
+void gpu_frame::synchronize(std::size_t on) {
+  place& here = places[on];
+  const internal::driver_table& table = *engine.options_.table;
+  {
+    const internal::gpu_engine::lock_type lock{engine.mutex_};
+    if (here.device->phase_ != internal::device_phase::open) {
+      throw_lost(*here.device, here.device->lost_);
+    }
+    if (!std::exchange(gave_role_up, true)) {
+      engine.give_role_up(*places.front().device);
+    }
+  }
+  const cu_result code = table.stream_synchronize(here.stream->handle);
+  const internal::gpu_engine::lock_type lock{engine.mutex_};
+  if (code != cu_result::success) {
+    engine.lose(*here.device, code, "cuStreamSynchronize");
+    throw_lost(*here.device, here.device->lost_);
+  }
+  engine.order_->note_drained(*here.stream, here.sequence - 1);
+}
+
+array_ptr gpu_frame::take_for_writing(array_ptr buffer, std::size_t on) {
+  place& here = places[on];
+  const auto given = std::count_if(
+      work.inputs_.begin(), work.inputs_.end(),
+      [&](const internal::gpu_input& input) { return input.buffer == buffer.get(); });
+  device_block block;
+  if (!buffer.get()->is_only(static_cast<std::uint32_t>(1 + given)) || given != 1) {
+    block = take_block(on, buffer.get()->bytes());
+  }
+  internal::gpu_engine::lock_type lock{engine.mutex_};
+  replica& from = *buffer.get()->replica_on(*here.device);
+  internal::gpu_stream& stream = *here.stream;
+  if (!block) {
+    // In place: after everybody who reads it, and what is elsewhere is out of date.
+    engine.check(*here.device, engine.order_->wait(stream, from.readers), "cuStreamWaitEvent");
+    auto& all = buffer.get()->replicas();
+    for (std::size_t i = all.size(); i-- != 0;) {
+      if (all[i].get() != &from) {
+        engine.drop(*all[i]);
+      }
+    }
+    const internal::host_memory stale = buffer.get()->take_host_memory();
+    from.producer = {&stream, here.sequence};
+    ++from.pins;
+    here.device->builders_.push_back(&from);
+    consumed = true;
+    lock.unlock();
+    if (stale) {
+      stale.let_go(stale.owner);
+    }
+    return buffer;
+  }
+  array_buffer* made = make_output(on, buffer.get()->bytes(), std::move(block));
+  const replica& to = *made->replica_on(*here.device);
+  made->add_ref();
+  outputs.push_back(made);
+  if (made->bytes() != 0) {
+    engine.check(*here.device,
+                 engine.options_.table->memcpy_dtod_async(to.block.begin, from.block.begin,
+                                                          made->bytes(), stream.handle),
+                 "cuMemcpyDtoDAsync");
+  }
+  return array_ptr{made};
+}
+
+const void* gpu_frame::bytes_of(const array_buffer& buffer, std::size_t on) {
+  const internal::gpu_engine::lock_type lock{engine.mutex_};
+  const replica* there = buffer.replica_on(*places[on].device);
+  if (there == nullptr) {
+    there = buffer.replica_on(*places.front().device);
+  }
+  return there != nullptr ? reinterpret_cast<const void*>(there->block.begin) : nullptr;
+}
+
+gpu_context& gpu_frame::context(std::size_t on) {
+  return *contexts[on];
+}
+
+// What gpu_context and arrays call.
+
+void release_ref(array_buffer& buffer) noexcept {
+  if (buffer.drop_ref()) {
+    if (buffer.is_known_to_engine()) {
+      internal::gpu_engine::instance().let_go(buffer);
+    } else {
+      delete &buffer;
+    }
+  }
+}
+
+const void* host_bytes(array_buffer& buffer) {
+  if (this_frame != nullptr) {
+    throw error{
+        "narke::array: host() in the body of a GPU task: the body runs before the elements exist. "
+        "Give the array to a CPU task by its ref, or read it after get"};
+  }
+  return internal::gpu_engine::instance().host_bytes(buffer);
+}
+
+void seal_builder(array_buffer& buffer) noexcept {
+  if (buffer.is_known_to_engine()) {
+    internal::gpu_engine::instance().seal(buffer);
+  }
+}
+
+array_ptr take_for_writing(array_ptr buffer, gpu_context* on) {
+  if (on == nullptr) {
+    return internal::gpu_engine::instance().take_for_writing_on_host(std::move(buffer));
+  }
+  return gpu_context_access::frame(*on).take_for_writing(std::move(buffer),
+                                                         gpu_context_access::index(*on));
+}
+
+const void* device_bytes(const array_buffer& buffer, const gpu_context& gpu) {
+  return gpu_context_access::frame(gpu).bytes_of(buffer, gpu_context_access::index(gpu));
+}
+
+}  // namespace narke::detail
+
+namespace narke {
+
+int gpu_context::device() const noexcept {
+  return frame_->places[static_cast<std::size_t>(index_)].device->ordinal();
+}
+
+CUstream_st* gpu_context::stream() const noexcept {
+  return reinterpret_cast<CUstream_st*>(
+      frame_->places[static_cast<std::size_t>(index_)].stream->handle);
+}
+
+void gpu_context::synchronize() {
+  frame_->synchronize(static_cast<std::size_t>(index_));
+}
+
+bool gpu_context::is_emulated() const noexcept {
+  return frame_->engine.is_emulated();
+}
+
+int gpu_context::size() const noexcept {
+  return static_cast<int>(frame_->places.size());
+}
+
+gpu_context& gpu_context::on(int index) {
+  if (index < 0 || index >= size()) {
+    throw std::invalid_argument{fmt::format(
+        "gpu_context::on({}): the task has {} GPUs, counted from 0; ask for more by num_gpus",
+        index, size())};
+  }
+  return frame_->context(static_cast<std::size_t>(index));
+}
+
+void* gpu_context::allocate_temporary(std::size_t bytes) {
+  return frame_->allocate_temporary(static_cast<std::size_t>(index_), bytes);
+}
+
+void gpu_context::free_temporary(void* memory) noexcept {
+  frame_->free_temporary(static_cast<std::size_t>(index_), memory);
+}
+
+detail::array_ptr gpu_context::allocate_buffer(std::size_t bytes) {
+  return frame_->allocate(static_cast<std::size_t>(index_), bytes);
+}
+
+void gpu_context::emulate_closure(const detail::emulated_closure& work) {
+  frame_->emulate(static_cast<std::size_t>(index_), work);
+}
+
+}  // namespace narke

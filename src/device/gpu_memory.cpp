@@ -1,0 +1,326 @@
+// What lies on a device: inputs are reserved before a byte moves, and what is not needed now makes
+// room.
+//
+//   1. A work is admitted when its inputs that are missing and its outputs fit into what is free:
+//      never by waiting while it holds something. The works of a device are admitted in order, so
+//      the first always gets its turn: all that is pinned then belongs to works that will end.
+//   2. Room is made first from replicas that exist elsewhere too, then from the least recently used,
+//      which are copied to the host before they go.
+//   3. Nothing pinned is taken. Pins are held from admission until the body was called, and by
+//      copies.
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <narke/errors.hpp>
+
+#include "device/driver_call.hpp"
+#include "device/gpu_engine.hpp"
+
+namespace narke::internal {
+namespace {
+
+constexpr std::size_t small_copy_bytes = std::size_t{64} << 10;  // the driver takes these unpinned
+
+}  // namespace
+
+// Each input counts once, however often it is given.
+std::uint64_t gpu_engine::missing_bytes(const gpu_work& work, const gpu_device& device) const {
+  std::uint64_t missing = 0;
+  for (auto input = work.inputs_.begin(); input != work.inputs_.end(); ++input) {
+    const bool is_first = std::none_of(
+        work.inputs_.begin(), input,
+        [&](const gpu_input& earlier) { return earlier.buffer == input->buffer; });
+    if (is_first && input->buffer->replica_on(device) == nullptr) {
+      missing += device_memory::rounded(input->buffer->bytes());
+    }
+  }
+  return missing;
+}
+
+std::uint64_t gpu_engine::wanted_output_bytes(const gpu_work& work) const {
+  const auto learned = learned_bytes_.find(work.key);
+  return std::max(work.gpu_memory_bytes,
+                  learned != learned_bytes_.end() ? learned->second : std::uint64_t{0});
+}
+
+void gpu_engine::learn(const gpu_work& work) {
+  if (work.reached_bytes_ != 0) {
+    std::uint64_t& peak = learned_bytes_[work.key];
+    peak = std::max(peak, work.reached_bytes_);
+  }
+}
+
+std::exception_ptr gpu_engine::too_large(const gpu_work& work, const gpu_device& device,
+                                         std::uint64_t wanted_bytes) const {
+  return std::make_exception_ptr(out_of_device_memory{fmt::format(
+      "{} needs {} bytes on GPU {} for its inputs and outputs together, and that GPU has {} bytes "
+      "for narke. Split the data into smaller arrays, or use a GPU with more memory",
+      work.label, wanted_bytes, device.ordinal_, device.memory_->capacity_bytes())});
+}
+
+gpu_engine::admission gpu_engine::try_admit(gpu_work& work, gpu_device& device,
+                                            std::exception_ptr& why) {
+  for (const gpu_input& input : work.inputs_) {
+    if (input.buffer->lost() != nullptr) {
+      why = input.buffer->lost();
+      return admission::failed;
+    }
+  }
+  if (work.runs_alone_ && (!device.admitted_.empty() || device.bodies_running_ != 0)) {
+    return admission::later;
+  }
+  std::uint64_t inputs = 0;
+  for (gpu_input& input : work.inputs_) {
+    inputs += device_memory::rounded(input.buffer->bytes());
+    if (replica* there = input.buffer->replica_on(device)) {
+      there->is_leaving = false;  // whoever wanted it away finds another
+      ++there->pins;
+      input.on_device = there;
+    }
+  }
+  const std::uint64_t outputs = wanted_output_bytes(work);
+  const std::uint64_t needed = missing_bytes(work, device) + outputs;
+  if (make_room(device, needed + device.reserved_bytes_, true) &&
+      place_inputs(work, device, why)) {
+    work.reserved_bytes_ = outputs;
+    device.reserved_bytes_ += outputs;
+    return admission::admitted;
+  }
+  unpin_for_retry(work);
+  if (why != nullptr) {
+    return admission::failed;
+  }
+  // Nobody else will give anything back: what is there does not do.
+  const bool is_alone = device.admitted_.empty() && device.bodies_running_ == 0 &&
+                        device.transfers_.empty() && device.again_.empty();
+  const bool is_drained =
+      std::all_of(device.in_flight_.begin(), device.in_flight_.end(),
+                  [](const auto& in_stream) { return in_stream.empty(); });
+  if (is_alone && is_drained && !work.tried_last_) {
+    work.tried_last_ = true;  // the slabs that are free now can be given back and taken anew
+    return admission::later;
+  }
+  if (is_alone && is_drained) {
+    why = too_large(work, device, inputs + outputs);
+    return admission::failed;
+  }
+  return admission::later;
+}
+
+// Whether `bytes` are free, now. May begin copies to the host that make them free later.
+bool gpu_engine::make_room(gpu_device& device, std::uint64_t bytes, bool may_copy) {
+  device_memory& memory = *device.memory_;
+  for (replica* each = device.oldest_; each != nullptr && memory.free_bytes() < bytes;) {
+    replica* next = each->newer;
+    static_cast<void>(drop_if_elsewhere(*each));
+    each = next;
+  }
+  if (memory.free_bytes() >= bytes) {
+    return true;
+  }
+  std::uint64_t coming = memory.free_bytes();
+  for (replica* each = device.oldest_; each != nullptr; each = each->newer) {
+    coming += each->is_leaving ? each->block.bytes : 0;
+  }
+  for (replica* each = device.oldest_; may_copy && each != nullptr && coming < bytes;
+       each = each->newer) {
+    if (each->pins == 0 && !each->is_leaving && each->state == replica_state::ordered &&
+        each->producer.sequence <= each->producer.stream->ended) {
+      each->is_leaving = true;
+      ++device.evictions_;
+      coming += each->block.bytes;
+      if (find_to_host(*each->buffer) == nullptr) {
+        begin_transfer(transfer_direction::to_host, *each, transfer_urgency::eviction);
+      }
+    }
+  }
+  return false;
+}
+
+// On the host, or on another device where it is or will be: then this copy is not needed.
+bool gpu_engine::drop_if_elsewhere(replica& candidate) {
+  if (candidate.pins != 0 || candidate.state != replica_state::ordered ||
+      candidate.producer.sequence > candidate.producer.stream->ended) {
+    return false;
+  }
+  const auto& all = candidate.buffer->replicas();
+  const bool is_elsewhere =
+      candidate.buffer->is_on_host() ||
+      std::any_of(all.begin(), all.end(), [&](const auto& other) {
+        return other.get() != &candidate && other->state == replica_state::ordered &&
+               !other->is_leaving && other->device->phase_ == device_phase::open;
+      });
+  if (is_elsewhere) {
+    drop(candidate);
+  }
+  return is_elsewhere;
+}
+
+// Makes no call of the driver: the block knows who still uses it.
+void gpu_engine::drop(replica& gone) {
+  gpu_device& device = *gone.device;
+  device.unlink(gone);
+  std::erase(device.builders_, &gone);
+  if (device.memory_ != nullptr) {
+    device_block block = std::move(gone.block);
+    block.users = gone.users();
+    device.memory_->let_go(std::move(block));
+  }
+  std::erase_if(gone.buffer->replicas(), [&](const auto& each) { return each.get() == &gone; });
+}
+
+// Requires: the bytes are free, though perhaps not in one piece. What was placed stays, whatever
+// comes of the others: the next try finds it there.
+bool gpu_engine::place_inputs(gpu_work& work, gpu_device& device, std::exception_ptr& why) {
+  for (gpu_input& input : work.inputs_) {
+    if (input.on_device != nullptr) {
+      continue;
+    }
+    replica* there = input.buffer->replica_on(device);  // given twice
+    if (there == nullptr) {
+      there = bring(*input.buffer, device, why);
+    }
+    if (there == nullptr) {
+      return false;
+    }
+    ++there->pins;
+    input.on_device = there;
+  }
+  return true;
+}
+
+void gpu_engine::unpin_for_retry(gpu_work& work) {
+  for (gpu_input& input : work.inputs_) {
+    if (replica* there = std::exchange(input.on_device, nullptr)) {
+      --there->pins;
+    }
+  }
+}
+
+// A replica on `device`, with its bytes on their way; null when there is no room in one piece, or
+// when the bytes have to come to the host first.
+replica* gpu_engine::bring(detail::array_buffer& buffer, gpu_device& device,
+                           std::exception_ptr& why) {
+  replica* source = nullptr;
+  for (const auto& each : buffer.replicas()) {
+    const bool can_read = device.peer_access_[static_cast<std::size_t>(each->device->index_)];
+    if (can_read && each->state == replica_state::ordered &&
+        each->producer.sequence <= each->producer.stream->ended) {
+      source = each.get();
+    }
+  }
+  if (source == nullptr && !buffer.is_on_host()) {
+    if (!start_to_host(buffer, transfer_urgency::waited_for)) {
+      why = buffer.lost();
+    }
+    return nullptr;
+  }
+  gpu_stream& stream = source != nullptr ? *device.peers_ : *device.to_device_;
+  cu_result code = cu_result::success;
+  device_block block = device.memory_->allocate(buffer.bytes(), stream, code);
+  if (!block && code == cu_result::success && device.memory_->trim()) {
+    block = device.memory_->allocate(buffer.bytes(), stream, code);
+  }
+  if (!block) {
+    if (code == cu_result::out_of_memory) {
+      device.memory_->lower_capacity();  // other processes have it
+    } else if (code != cu_result::success) {
+      lose(device, code, "cuMemAllocFromPoolAsync");
+      why = device.lost_;
+    } else {
+      make_pieces_whole(device);
+    }
+    return nullptr;
+  }
+  replica& made = add_replica(buffer, device, std::move(block));
+  const bool did = source != nullptr ? copy_from_peer(made, *source)
+                   : buffer.bytes() <= small_copy_bytes
+                       ? copy_small_from_host(made)
+                       : (begin_transfer(transfer_direction::to_device, made,
+                                         transfer_urgency::waited_for),
+                          true);
+  if (!did) {
+    why = device.lost_;
+    return nullptr;
+  }
+  return &made;
+}
+
+// There is room, but in pieces. What lies between them moves out, least recently used first, and
+// what the free pieces are used by is to be seen complete, so that whole slabs can be given back.
+void gpu_engine::make_pieces_whole(gpu_device& device) {
+  for (const stream_point& user : device.memory_->users_of_free_slabs()) {
+    if (user.sequence <= user.stream->ended && user.stream->marked < user.sequence) {
+      check(device, order_->mark(*user.stream), "cuEventRecord");
+    }
+  }
+  for (replica* each = device.oldest_; each != nullptr; each = each->newer) {
+    if (drop_if_elsewhere(*each)) {
+      return;
+    }
+  }
+  make_room(device, device.memory_->free_bytes() + 1, true);
+}
+
+replica& gpu_engine::add_replica(detail::array_buffer& buffer, gpu_device& device,
+                                 device_block block) {
+  auto made = std::make_unique<replica>();
+  made->buffer = &buffer;
+  made->device = &device;
+  made->block = std::move(block);
+  device.link(*made);
+  buffer.set_known_to_engine();
+  return *buffer.replicas().emplace_back(std::move(made));
+}
+
+bool gpu_engine::copy_from_peer(replica& to, replica& from) {
+  gpu_stream& stream = *to.device->peers_;
+  const driver_table& table = *options_.table;
+  if (!check(*to.device, order_->wait(stream, from.producer), "cuStreamWaitEvent") ||
+      !check(*to.device,
+             table.memcpy_peer_async(to.block.begin, to.device->context_, from.block.begin,
+                                     from.device->context_, to.buffer->bytes(), stream.handle),
+             "cuMemcpyPeerAsync")) {
+    return false;
+  }
+  stream_order::end_work(stream, now_ns());
+  to.producer = {&stream, stream.ended};
+  to.state = replica_state::ordered;
+  from.readers.add(to.producer);
+  facts_.bytes_between_devices += to.buffer->bytes();
+  return true;
+}
+
+// The driver has read the bytes when the call returns.
+bool gpu_engine::copy_small_from_host(replica& to) {
+  gpu_stream& stream = *to.device->to_device_;
+  if (to.buffer->bytes() != 0 &&
+      !check(*to.device,
+             options_.table->memcpy_htod_async(to.block.begin, to.buffer->host_data(),
+                                               to.buffer->bytes(), stream.handle),
+             "cuMemcpyHtoDAsync")) {
+    return false;
+  }
+  stream_order::end_work(stream, now_ns());
+  to.producer = {&stream, stream.ended};
+  to.state = replica_state::ordered;
+  facts_.bytes_to_device += to.buffer->bytes();
+  return true;
+}
+
+// The work is done with its inputs, or will never be called.
+void gpu_engine::unpin_inputs(gpu_work& work) {
+  gpu_device& device = *device_at(work.devices.front());
+  device.reserved_bytes_ -= std::exchange(work.reserved_bytes_, 0);
+  for (const gpu_input& input : work.inputs_) {
+    if (input.on_device != nullptr && device.phase_ == device_phase::open) {
+      --input.on_device->pins;
+    }
+    release_later(*input.buffer);
+  }
+  work.inputs_.clear();
+}
+
+}  // namespace narke::internal

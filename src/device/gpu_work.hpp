@@ -1,0 +1,81 @@
+// What is submitted to a GPU: one body with its inputs. The layers above derive from it; the engine
+// calls the steps, each at most once but prepare and run_body of a body that is called again.
+//
+//   submitted → prepared → admitted (memory is there, copies are under way) → enqueued → complete
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <vector>
+
+#include <narke/gpu_context.hpp>
+
+#include "device/array_buffer.hpp"
+
+namespace narke::internal {
+
+class gpu_engine;
+
+/// An array that a body reads or consumes, with the engine's own reference to it.
+struct gpu_input {
+  detail::array_buffer* buffer = nullptr;
+  replica* on_device = nullptr;  ///< once admitted; pinned until the body has been called
+};
+
+class gpu_work {
+ public:
+  gpu_work(const gpu_work&) = delete;
+  gpu_work& operator=(const gpu_work&) = delete;
+  virtual ~gpu_work() = default;
+
+  // The steps. All are called outside the engine's mutex, by the thread that submits for the device.
+
+  /// Gets the arguments ready and visits each array that the body needs on its device. Throws what
+  /// the user's types throw: the work has then failed.
+  virtual void prepare(void (*visit)(void* context, detail::array_buffer& input),
+                       void* context) = 0;
+  /// Calls the body.
+  virtual void run_body(gpu_context& gpu) noexcept = 0;
+  /// After a body that ran out of memory: whether it can be called again; its results are then gone.
+  [[nodiscard]] virtual bool try_rewind() noexcept = 0;
+  /// Whether the body threw.
+  [[nodiscard]] virtual bool body_failed() const noexcept = 0;
+  /// All that the body enqueued stands in its stream. `completed` follows.
+  virtual void ordered() noexcept = 0;
+  /// The stream has got past it; or it failed, before or after ordered(). The last call: the work
+  /// may delete itself.
+  virtual void completed(const std::exception_ptr& error) noexcept = 0;
+
+  // Set before submission.
+
+  std::uint64_t share_id = 0;           ///< works of one share run in one stream, one after another
+  std::vector<int> devices;             ///< indices; the first is where the inputs go
+  std::uint64_t gpu_memory_bytes = 0;   ///< asked for: outputs and scratch
+  const void* key = nullptr;            ///< what the engine learns by: the task's handle
+  const char* label = "task";           ///< lives as long as the work
+
+  /// A thread waits for it, or a CPU task: its end is to be seen soon. Any thread.
+  std::atomic<bool> is_wanted{false};
+
+ protected:
+  gpu_work() = default;
+
+ private:
+  friend class gpu_engine;
+  friend struct detail::gpu_frame;
+
+  std::vector<gpu_input> inputs_;
+  std::uint64_t reserved_bytes_ = 0;  // for outputs, of what was not allocated yet
+  std::uint64_t reached_bytes_ = 0;   // allocated by the body
+  std::uint64_t asked_bytes_ = 0;     // and what it could not have
+  bool runs_alone_ = false;
+  bool has_begun_ = false;
+  bool tried_last_ = false;
+  gpu_stream* stream_ = nullptr;
+  std::uint64_t sequence_ = 0;
+  std::uint64_t devices_mask_ = 0;    // of devices whose loss is its loss
+};
+
+}  // namespace narke::internal
