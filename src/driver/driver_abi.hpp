@@ -150,8 +150,7 @@ enum class cu_mem_pool_attribute : int {
 
 /// Types of the values: context: cu_context; memory_type: unsigned int (cu_memory_type);
 /// device_pointer and range_start: cu_device_ptr; host_pointer: void*; buffer_id:
-/// unsigned long long; device_ordinal: int; range_size: std::size_t; mapped: unsigned int;
-/// mem_pool_handle: cu_mem_pool.
+/// unsigned long long; device_ordinal: int; range_size: std::size_t; mem_pool_handle: cu_mem_pool.
 enum class cu_pointer_attribute : int {
   context = 1,
   memory_type = 2,
@@ -161,7 +160,6 @@ enum class cu_pointer_attribute : int {
   device_ordinal = 9,
   range_start = 11,
   range_size = 12,
-  mapped = 13,
   mem_pool_handle = 17,
 };
 
