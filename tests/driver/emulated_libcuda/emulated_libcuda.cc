@@ -1,0 +1,110 @@
+// The emulated driver in the shape of libcuda.so.1, for tests of the code that loads a driver and
+// works through what it loaded. No kernel can be launched through it, and CUDA's own runtime needs
+// more of a driver than this; it is never installed. The first call of the bootstrap makes the
+// driver, from the environment:
+//
+//   NARKE_EMULATED_CUDA_DEVICES=2      how many devices, 1 unless told; 0 = none
+//   NARKE_EMULATED_CUDA_MEMORY=bytes   of each of them
+//   NARKE_EMULATED_CUDA_VERSION=13000  the newest CUDA that it serves
+//   NARKE_EMULATED_CUDA_MISSING=name   an entry point that it lacks
+//   NARKE_EMULATED_CUDA_TAKEN=0        a device that another process holds exclusively
+//   NARKE_EMULATED_CUDA_FAIL=init:999  an entry of the table that always answers this code
+//
+// Any thread may call what cuGetProcAddress_v2 gives out, until the driver is ended.
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <mutex>
+#include <string>
+
+#include "driver/driver_symbols.hpp"
+#include "driver/emulated/emulated_driver.hpp"
+
+#define EMULATED_EXPORT extern "C" __attribute__((visibility("default")))
+
+namespace {
+
+using namespace narke::internal;
+
+std::string setting(const char* name, const char* otherwise = "") {
+  const char* value = std::getenv((std::string("NARKE_EMULATED_CUDA_") + name).c_str());
+  return value != nullptr ? value : otherwise;
+}
+
+emulated_options options_of_environment() {
+  emulated_options options;
+  emulated_gpu gpu;
+  if (const auto memory = setting("MEMORY"); !memory.empty()) {
+    gpu.memory_bytes = std::stoull(memory);
+  }
+  options.gpus.assign(std::stoul(setting("DEVICES", "1")), gpu);
+  if (const auto taken = setting("TAKEN"); !taken.empty()) {
+    options.gpus.at(std::stoul(taken)).taken = true;
+  }
+  options.driver_version = std::stoi(setting("VERSION", "13000"));
+  options.model.context_bytes = 0;
+  if (const auto failing = setting("FAIL"); !failing.empty()) {
+    const std::size_t colon = failing.find(':');
+    const int code = std::stoi(failing.substr(colon + 1));
+    options.faults.push_back({.entry = failing.substr(0, colon),
+                              .chance = 1,
+                              .times = std::numeric_limits<std::uint64_t>::max(),
+                              .code = static_cast<cu_result>(code)});
+  }
+  return options;
+}
+
+std::mutex mutex;
+emulated_driver* driver = nullptr;  // guarded by mutex; outlives the program when nobody ends it
+
+emulated_driver& started_driver() {
+  const std::lock_guard lock(mutex);
+  if (driver == nullptr) driver = new emulated_driver(options_of_environment());
+  return *driver;
+}
+
+}  // namespace
+
+/// As CUDA's: a version above the driver's own is an invalid value, a symbol it lacks not found.
+EMULATED_EXPORT cu_result cuGetProcAddress_v2(const char* name, void** out, int wanted,
+                                              std::uint64_t flags,
+                                              cu_proc_address_status* status) {
+  *out = nullptr;
+  *status = cu_proc_address_status::symbol_not_found;
+  const driver_table& table = started_driver().table();
+  int version = 0;
+  const cu_result code = table.driver_get_version(&version);
+  if (code != cu_result::success) return code;
+  if (wanted > version || flags > 2) return cu_result::invalid_value;
+  if (setting("MISSING") == name) return cu_result::not_found;
+  const auto offer = [&](auto* entry, const char* known, int since) {
+    if (std::strcmp(known, name) != 0) return;
+    const bool is_old = wanted < since;
+    *status = is_old ? cu_proc_address_status::version_not_sufficient
+                     : cu_proc_address_status::success;
+    if (!is_old) *out = reinterpret_cast<void*>(entry);
+  };
+  visit_fact_symbols(table, offer);
+  visit_execution_symbols(table, offer);
+  return *out != nullptr ? cu_result::success : cu_result::not_found;
+}
+
+EMULATED_EXPORT cu_result cuInit(unsigned flags) { return started_driver().table().init(flags); }
+
+EMULATED_EXPORT cu_result cuDriverGetVersion(int* version) {
+  return started_driver().table().driver_get_version(version);
+}
+
+/// Ends the driver: the next bootstrap makes another. Returns how many violations it found, leaks
+/// included, and writes the first one as text.
+EMULATED_EXPORT std::size_t narke_emulated_cuda_end(char* text, std::size_t length) {
+  const std::lock_guard lock(mutex);
+  if (driver == nullptr) return 0;
+  driver->check_leaks();
+  const auto found = driver->violations();
+  if (!found.empty()) std::snprintf(text, length, "%s", found.front().message.c_str());
+  delete driver;
+  driver = nullptr;
+  return found.size();
+}
