@@ -298,10 +298,13 @@ using emulate_fn = cu_result(cu_stream stream, const emulated_work& work);
 
 enum class annotation : std::uint8_t { alloc, free, read, write };
 
-/// Our own entry: what the caller knows of a block and a driver cannot see. A block of the
-/// caller's own cache is handed out (alloc) or put back (free) at this point of `stream`, or the
-/// operations that follow read or write these bytes. The CUDA driver does nothing. `label` may be
-/// null and is copied.
+/// Our own entry: what the caller knows of a block and a driver cannot see. The CUDA driver does
+/// nothing. `label` may be null and is copied.
+///   alloc        A block of the caller's own cache is handed out at this point of `stream`.
+///   free         It is put back at this point of `stream`; with a null stream, in no order with
+///                anything: who takes it out again orders that, and tells it by alloc.
+///   read, write  What was enqueued outside the driver's sight, or will be next, does this; with a
+///                null stream, the host itself does it, at once.
 using annotate_fn = cu_result(annotation kind, cu_device_ptr begin, std::size_t bytes,
                               cu_stream stream, const char* label);
 

@@ -53,6 +53,12 @@ void access_history::replace(cu_device_ptr begin, cu_device_ptr end, const past_
   merge(begin, end);
 }
 
+void access_history::forget(cu_device_ptr begin, cu_device_ptr end) {
+  const auto first = split(begin);
+  const auto last = split(end);
+  ranges_.erase(first, last);
+}
+
 void access_history::prune(const is_before_fn& is_before) {
   for (auto at = ranges_.begin(); at != ranges_.end();) {
     auto& accesses = at->second.accesses;

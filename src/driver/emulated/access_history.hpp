@@ -42,6 +42,8 @@ class access_history {
   void add(cu_device_ptr begin, cu_device_ptr end, const past_access& access);
   /// Forgets all of [begin, end) but this access, which was checked.
   void replace(cu_device_ptr begin, cu_device_ptr end, const past_access& access);
+  /// Forgets all of [begin, end).
+  void forget(cu_device_ptr begin, cu_device_ptr end);
   /// Forgets the accesses that are before whatever may come.
   void prune(const is_before_fn& is_before);
 

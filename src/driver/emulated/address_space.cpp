@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t unit_bytes = 512;
 constexpr std::uint64_t span_bytes_min = std::uint64_t{8} << 30;
-constexpr std::uint64_t span_bytes_max = std::uint64_t{1} << 40;
+constexpr std::uint64_t span_bytes_max = std::uint64_t{1} << 38;
 
 std::uint64_t round_up(std::uint64_t bytes, std::uint64_t unit) {
   return (bytes + unit - 1) / unit * unit;
@@ -54,20 +54,19 @@ std::size_t address_space::taken_bytes(std::size_t bytes) const {
 
 cu_device_ptr address_space::take(std::size_t bytes) {
   const std::uint64_t wanted = taken_bytes(bytes);
-  const auto first = range_after(next_);
-  auto range = first;
-  do {
+  auto range = range_after(next_);
+  // A range that grew at its front hands that front out again last, not at once.
+  if (range != free_.end()) {
+    const cu_device_ptr from = std::max(range->first, next_);
+    if (range->first + range->second - from >= wanted) return cut(range, from, wanted);
+    ++range;
+  }
+  for (std::size_t tried = 0; tried <= free_.size(); ++tried, ++range) {
     if (range == free_.end()) range = free_.begin();
     if (range == free_.end()) return 0;
-    const cu_device_ptr end = range->first + range->second;
-    // A range that grew at its front must not hand out that front again at once.
-    const cu_device_ptr begin = std::max(range->first, std::min(next_, end));
-    const cu_device_ptr from = range == first ? begin : range->first;
-    if (end - from >= wanted) return cut(range, from, wanted);
-    ++range;
-  } while (range != first);
-  if (first == free_.end() || first->second < wanted) return 0;
-  return cut(first, first->first, wanted);
+    if (range->second >= wanted) return cut(range, range->first, wanted);
+  }
+  return 0;
 }
 
 address_space::range_map::iterator address_space::range_after(cu_device_ptr address) {

@@ -151,7 +151,7 @@ std::optional<finding> block_registry::annotate_alloc(cu_device_ptr begin, std::
     --part;
   }
   while (part != parts.end() && part->first < begin + bytes) {
-    if (part->second.is_live) {
+    if (part->second.is_live && frees_are_told_) {
       return finding{violation_kind::handed_out_twice,
                      explain(begin, bytes, block.get(),
                              fmt::format("are handed out as '{}' while they are ", label) +
@@ -179,6 +179,7 @@ std::optional<finding> block_registry::annotate_free(cu_device_ptr begin, std::s
                    explain(begin, bytes, block.get(),
                            "are put back again: " + describe_part(part->second, begin) + " of")};
   }
+  frees_are_told_ = true;
   part->second.is_live = false;
   part->second.history.add({"freed", "'" + label + "'", place});
   return std::nullopt;

@@ -83,7 +83,8 @@ class block_registry {
   /// Adds to the history of whatever holds `begin`.
   void note(cu_device_ptr begin, history_note note);
 
-  /// A part is handed out or put back.
+  /// A part is handed out or put back. As long as nobody told of one that was put back, handing
+  /// out includes that what was there before ends.
   std::optional<finding> annotate_alloc(cu_device_ptr begin, std::size_t bytes,
                                         const std::string& label, stream_place place);
   std::optional<finding> annotate_free(cu_device_ptr begin, std::size_t bytes,
@@ -107,6 +108,7 @@ class block_registry {
 
   std::map<cu_device_ptr, std::shared_ptr<device_block>> blocks_;  // by begin, freed ones too
   std::size_t live_count_ = 0;
+  bool frees_are_told_ = false;
   std::uint64_t next_number_ = 1;
 };
 

@@ -193,6 +193,11 @@ class emulator {
     bool operator<(const agenda_entry& other) const { return key() < other.key(); }
   };
 
+  struct byte_range {
+    cu_device_ptr begin;
+    std::size_t bytes;
+  };
+
   struct planned_fault {
     emulated_fault fault;
     std::uint64_t seen = 0;
@@ -267,6 +272,12 @@ class emulator {
                                                     std::size_t bytes);
   cu_result copy_between(call& current, const stream_ptr& stream, cu_device_ptr to,
                          cu_device_ptr from, std::size_t bytes, bool is_peer_copy);
+  cu_result annotate_lifetime(call& current, annotation kind, byte_range range,
+                              const stream_ptr& stream, const std::string& label);
+  cu_result annotate_host_access(call& current, annotation kind, byte_range range,
+                                 const std::string& label);
+  cu_result annotate_access(call& current, annotation kind, byte_range range,
+                            const stream_ptr& stream, const std::string& label);
   void plan_transfer(operation& work, int from, int to, bool can_access);
 
   // emulator_streams.cpp.

@@ -68,7 +68,15 @@ void emulator::issue_accesses(const stream_ptr& stream, operation& work) {
     }
   }
   if (races_ == nullptr) return;
-  races_->operation(stream->race_id, work.accesses, work.label);
+  std::vector<accessed_bytes> accesses = work.accesses;
+  // Registered memory is used while the host goes on; all else is done with when the call returns.
+  if (!work.registrations.empty()) {
+    const bool is_read = work.entry == entry_point::memcpy_htod_async;
+    const void* host = is_read ? work.from : work.to;
+    accesses.push_back({reinterpret_cast<cu_device_ptr>(host), work.bytes,
+                        is_read ? byte_access::read : byte_access::write});
+  }
+  races_->operation(stream->race_id, accesses, work.label);
   collect_races(name_of(work.entry));
 }
 
@@ -296,46 +304,71 @@ cu_result emulator::emulate(call& current, cu_stream stream, const emulated_work
   return cu_result::success;
 }
 
-/// Reads and writes that were announced stay open to every closure of the stream, until others are
-/// announced after one of them was enqueued.
 cu_result emulator::annotate(call& current, annotation kind, cu_device_ptr begin, std::size_t bytes,
                              cu_stream stream, const char* label) {
   if (bytes == 0) return cu_result::invalid_value;
-  stream_ptr target;
-  const bool is_put_back = kind == annotation::free && stream == nullptr;
-  if (!is_put_back) {
-    const cu_result code = find_stream(current, stream, target);
-    if (code != cu_result::success) return code;
-  }
   const std::string name = label == nullptr ? "" : label;
-  const emulation::stream_place place =
-      is_put_back ? emulation::stream_place{}
-                  : emulation::stream_place{target->number, target->issued};
-  if (kind == annotation::alloc || kind == annotation::free) {
-    const auto found = kind == annotation::alloc ? blocks_.annotate_alloc(begin, bytes, name, place)
-                                                 : blocks_.annotate_free(begin, bytes, name, place);
-    if (found) {
-      report(found->kind, current, found->text);
-      return cu_result::invalid_value;
-    }
-    if (races_ != nullptr && target != nullptr) {
-      if (kind == annotation::alloc) races_->allocated(target->race_id, begin, bytes, name);
-      if (kind == annotation::free) races_->freed(target->race_id, begin, bytes, name);
-      collect_races(name_of(current.entry));
-    }
-    return cu_result::success;
+  const bool is_lifetime = kind == annotation::alloc || kind == annotation::free;
+  if (stream == nullptr && kind != annotation::alloc) {
+    if (is_lifetime) return annotate_lifetime(current, kind, {begin, bytes}, nullptr, name);
+    return annotate_host_access(current, kind, {begin, bytes}, name);
   }
+  stream_ptr target;
+  const cu_result code = find_stream(current, stream, target);
+  if (code != cu_result::success) return code;
+  if (is_lifetime) return annotate_lifetime(current, kind, {begin, bytes}, target, name);
+  return annotate_access(current, kind, {begin, bytes}, target, name);
+}
+
+/// Without a stream: put back in no order with anything, to be ordered when it is handed out.
+cu_result emulator::annotate_lifetime(call& current, annotation kind, byte_range range,
+                                      const stream_ptr& stream, const std::string& label) {
+  emulation::stream_place place;
+  if (stream != nullptr) place = {stream->number, stream->issued};
+  const bool is_alloc = kind == annotation::alloc;
+  const auto found = is_alloc ? blocks_.annotate_alloc(range.begin, range.bytes, label, place)
+                              : blocks_.annotate_free(range.begin, range.bytes, label, place);
+  if (found) {
+    report(found->kind, current, found->text);
+    return cu_result::invalid_value;
+  }
+  if (races_ == nullptr || stream == nullptr) return cu_result::success;
+  if (is_alloc) {
+    races_->allocated(stream->race_id, range.begin, range.bytes, label);
+  } else {
+    races_->freed(stream->race_id, range.begin, range.bytes, label);
+  }
+  collect_races(name_of(current.entry));
+  return cu_result::success;
+}
+
+/// The host's own access, to a staging slot for instance: nothing to do but to look for races.
+cu_result emulator::annotate_host_access(call& current, annotation kind, byte_range range,
+                                         const std::string& label) {
+  if (races_ == nullptr) return cu_result::success;
+  const auto access = kind == annotation::read ? byte_access::read : byte_access::write;
+  races_->host_access({range.begin, range.bytes, access}, label);
+  collect_races(name_of(current.entry));
+  return cu_result::success;
+}
+
+/// Reads and writes that were announced stay open to every closure of the stream, until others are
+/// announced after one of them was enqueued.
+cu_result emulator::annotate_access(call& current, annotation kind, byte_range range,
+                                    const stream_ptr& stream, const std::string& label) {
   const bool is_read = kind == annotation::read;
-  const accessed_bytes access{begin, bytes, is_read ? byte_access::read : byte_access::write};
-  if (!check_access(current, *target, access, name)) return cu_result::invalid_value;
-  blocks_.note(begin, {is_read ? "read" : "written", "'" + name + "'", place});
+  const accessed_bytes access{range.begin, range.bytes,
+                              is_read ? byte_access::read : byte_access::write};
+  if (!check_access(current, *stream, access, label)) return cu_result::invalid_value;
+  blocks_.note(access.begin,
+               {is_read ? "read" : "written", "'" + label + "'", {stream->number, stream->issued}});
   if (races_ != nullptr) {
-    races_->operation(target->race_id, {&access, 1}, name);
+    races_->operation(stream->race_id, {&access, 1}, label);
     collect_races(name_of(current.entry));
   }
-  if (target->annotated_is_used) target->annotated.clear();
-  target->annotated_is_used = false;
-  target->annotated.push_back(access);
+  if (stream->annotated_is_used) stream->annotated.clear();
+  stream->annotated_is_used = false;
+  stream->annotated.push_back(access);
   return cu_result::success;
 }
 

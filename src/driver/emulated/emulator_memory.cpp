@@ -253,6 +253,7 @@ cu_result emulator::mem_alloc_from_pool_async(call& current, cu_device_ptr* poin
   work->sequence = ++target->issued;
   block->history.add({"allocated", work->label, {target->number, work->sequence}});
   if (races_ != nullptr) {
+    races_->forget(block->begin, bytes);
     races_->allocated(target->race_id, block->begin, bytes, work->label);
     collect_races(name_of(current.entry));
   }
@@ -339,6 +340,7 @@ cu_result emulator::mem_host_register(call& current, void* begin, std::size_t by
   registration->flags = flags;
   registration->context = current.context;
   registrations_.emplace(address, std::move(registration));
+  if (races_ != nullptr) races_->forget(address, bytes);
   const double seconds =
       static_cast<double>(bytes) / static_cast<double>(options_.model.pin_bytes_per_second);
   spend(current.lock, static_cast<std::uint64_t>(seconds * 1e9));

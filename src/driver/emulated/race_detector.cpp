@@ -92,6 +92,10 @@ stream_position race_detector::change_hands(race_stream_id stream, cu_device_ptr
   return by.position;
 }
 
+void race_detector::forget(cu_device_ptr begin, std::size_t bytes) {
+  history_.forget(begin, end_of(begin, bytes));
+}
+
 stream_position race_detector::record(race_event_id event, race_stream_id stream) {
   const std::uint32_t index = index_of(stream);
   const stream_state& from = streams_[index];

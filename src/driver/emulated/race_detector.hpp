@@ -87,6 +87,8 @@ class race_detector {
                             std::string_view label);
   stream_position freed(race_stream_id stream, cu_device_ptr begin, std::size_t bytes,
                         std::string_view label);
+  /// The addresses stand for other memory from here on: whoever manages them has ordered it.
+  void forget(cu_device_ptr begin, std::size_t bytes);
 
   /// The position that the record stands for: all of `stream` issued before it.
   stream_position record(race_event_id event, race_stream_id stream);
