@@ -3,7 +3,8 @@
 // submitted, one at a time unless max_concurrency says otherwise. Handles are values: copy them,
 // pass them to tasks; the actor dies with the last one, after the calls already made, unless it is
 // detached. T's destructor runs on the thread that finds the actor done, which often is the one
-// that drops the last handle: do not drop it under a lock that ~T takes.
+// that drops the last handle: do not drop it under a lock that ~T takes. A method or constructor
+// whose first parameter is a gpu_context& works on the actor's GPU, which needs num_gpus.
 #pragma once
 
 #include <cstddef>
@@ -14,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include <narke/detail/gpu_task_impl.hpp>
 #include <narke/detail/task_impl.hpp>
 #include <narke/object_ref.hpp>
 #include <narke/options.hpp>
@@ -81,6 +83,11 @@ struct call_method {
   }
 };
 
+// A method that is not const may have changed the actor before it threw.
+template <class T, class Method, class... P>
+inline constexpr bool is_repeatable<call_method<T, Method>, gpu_context&, P...> =
+    std::is_invocable_v<Method, const T&, gpu_context&, P...>;
+
 template <class T, class... A>
 concept makes = std::is_constructible_v<T, A...> || requires(A&&... a) {
   T{std::forward<A>(a)...};
@@ -106,17 +113,52 @@ struct moved_or_gathered_parameter : std::conditional_t<is_vector_of_refs<std::r
                                                         gathered_parameter<A>, moved_parameter<A>> {
 };
 
-// The first of these ways in which T can be made.
+// Arrays that a constructor on a GPU consumes.
+template <class A, class Value = std::remove_cvref_t<A>>
+struct built_parameter : gpu_parameter<A> {};
+template <class A, class T>
+struct built_parameter<A, array<T>> {
+  using type = array_builder<T>;
+};
+template <class A, class T>
+struct built_parameter<A, object_ref<array<T>>> {
+  using type = array_builder<T>;
+};
+
+template <class T, class... P>
+concept makes_on_gpu = makes<T, gpu_context&, P...>;
+
+// The first of these ways in which T can be made; on a GPU, the gpu_context& comes first.
 template <class T, class... A>
 auto constructor_parameters_of() {
   if constexpr (makes<T, typename moved_parameter<A>::type...>) {
     return parameter_list<typename moved_parameter<A>::type...>{};
   } else if constexpr (makes<T, typename moved_or_gathered_parameter<A>::type...>) {
     return parameter_list<typename moved_or_gathered_parameter<A>::type...>{};
+  } else if constexpr (makes_on_gpu<T, gpu_parameter_t<A>...>) {
+    return parameter_list<gpu_context&, gpu_parameter_t<A>...>{};
+  } else if constexpr (makes_on_gpu<T, typename built_parameter<A>::type...>) {
+    return parameter_list<gpu_context&, typename built_parameter<A>::type...>{};
+  } else if constexpr (makes_on_gpu<T, typename moved_parameter<A>::type...>) {
+    return parameter_list<gpu_context&, typename moved_parameter<A>::type...>{};
   } else {
     return parameter_list<std::decay_t<A>&&...>{};
   }
 }
+
+// The node of a call with arguments for these parameters.
+template <class Holder, std::size_t N, class Parameters>
+struct call_node;
+template <class Holder, std::size_t N, class... P>
+struct call_node<Holder, N, parameter_list<P...>> {
+  using type = task_impl<Holder, N, P...>;
+  using arguments = std::tuple<argument<P>...>;
+};
+template <class Holder, std::size_t N, class... P>
+struct call_node<Holder, N, parameter_list<gpu_context&, P...>> {
+  using type = gpu_task_impl<Holder, N, P...>;
+  using arguments = std::tuple<argument<P, task_place::gpu>...>;
+};
 
 struct handle_access;
 
@@ -188,6 +230,23 @@ struct handle_access {
 
 }  // namespace detail
 
+namespace detail {
+
+template <std::size_t N, class Parameters, class T, class Method, class... A>
+auto launch_call(const actor_handle<T>& handle, Method method, const source_location& location,
+                 A&&... arguments) {
+  using node = typename call_node<owned_callable<call_method<T, Method>>, N, Parameters>::type;
+  actor_core& actor = handle_access::checked(handle, "remote");
+  check_can_submit(nullptr);
+  auto* call = new node{call_method<T, Method>{method, &actor}, std::forward<A>(arguments)...};
+  call->location = location;
+  typename node::refs refs = call->make_refs();
+  submit_call(actor, *call);
+  return refs;
+}
+
+}  // namespace detail
+
 template <class T, class Method, std::size_t N, class... P>
 class actor_method<T, Method, N, detail::parameter_list<P...>> {
  public:
@@ -199,19 +258,35 @@ class actor_method<T, Method, N, detail::parameter_list<P...>> {
   /// handle or ref, and as a task's remote. Any thread.
   auto remote(detail::argument<P>... arguments,
               source_location location = source_location::current()) const {
-    using holder = detail::owned_callable<detail::call_method<T, Method>>;
-    using node = detail::task_impl<holder, N, P...>;
-    detail::actor_core& actor = detail::handle_access::checked(handle_, "remote");
-    detail::check_can_submit(nullptr);
-    auto* call = new node{detail::call_method<T, Method>{method_, &actor}, std::move(arguments)...};
-    call->location = location;
-    typename node::refs refs = call->make_refs();
-    detail::submit_call(actor, *call);
-    return refs;
+    return detail::launch_call<N, detail::parameter_list<P...>>(handle_, method_, location,
+                                                                std::move(arguments)...);
   }
   /// The same method, whose tuple, pair or array of M elements becomes M refs.
   template <std::size_t M>
   actor_method<T, Method, M, detail::parameter_list<P...>> num_returns() const {
+    return {handle_, method_};
+  }
+
+ private:
+  actor_handle<T> handle_;
+  Method method_;
+};
+
+/// A method that works on the actor's GPU: its calls follow each other in stream order.
+template <class T, class Method, std::size_t N, class... P>
+class actor_method<T, Method, N, detail::parameter_list<gpu_context&, P...>> {
+ public:
+  actor_method(actor_handle<T> handle, Method method)
+      : handle_{std::move(handle)}, method_{method} {}
+
+  /// As of any other method.
+  auto remote(detail::argument<P, detail::task_place::gpu>... arguments,
+              source_location location = source_location::current()) const {
+    return detail::launch_call<N, detail::parameter_list<gpu_context&, P...>>(
+        handle_, method_, location, std::move(arguments)...);
+  }
+  template <std::size_t M>
+  actor_method<T, Method, M, detail::parameter_list<gpu_context&, P...>> num_returns() const {
     return {handle_, method_};
   }
 
@@ -244,11 +319,14 @@ class actor_class {
 
  private:
   template <class... P, class... A>
-  actor_handle<T> make(detail::parameter_list<P...>, A&&... arguments) const {
+  actor_handle<T> make(detail::parameter_list<P...> parameters, A&&... arguments) const {
     static_assert(detail::makes<T, P...>, "narke::actor: no constructor takes these arguments");
-    using node = detail::task_impl<detail::owned_callable<detail::construct_actor<T>>, 0, P...>;
-    auto checked = std::tuple<detail::argument<P>...>{std::forward<A>(arguments)...};
-    const detail::made_actor made = detail::make_or_find_actor(options_, typeid(T));
+    using holder = detail::owned_callable<detail::construct_actor<T>>;
+    using call_node = detail::call_node<holder, 0, detail::parameter_list<P...>>;
+    using node = typename call_node::type;
+    typename call_node::arguments checked{std::forward<A>(arguments)...};
+    const detail::made_actor made =
+        detail::make_or_find_actor(options_for(parameters), typeid(T));
     auto handle = detail::handle_access::adopt<T>(*made.actor);
     if (!made.is_made) {
       return handle;
@@ -262,6 +340,16 @@ class actor_class {
         },
         checked);
     return handle;
+  }
+
+  // A constructor on a GPU needs one.
+  template <class Parameters>
+  actor_options options_for(Parameters) const {
+    actor_options options = options_;
+    if (detail::is_gpu_parameter_list<Parameters>::value && options.num_gpus == 0) {
+      options.num_gpus = 1;
+    }
+    return options;
   }
 
   actor_options options_;

@@ -92,16 +92,29 @@ class array {
 
   /// No elements.
   array() noexcept = default;
+  array(const array&) noexcept = default;
+  array(array&& other) noexcept
+      : buffer_{std::move(other.buffer_)}, size_{std::exchange(other.size_, 0)} {}
+  array& operator=(array other) noexcept {
+    buffer_ = std::move(other.buffer_);
+    size_ = other.size_;
+    return *this;
+  }
+  ~array() = default;
   /// Copies the elements.
-  explicit array(std::span<const T> elements)
-      : buffer_{detail::make_host_buffer(detail::bytes_of<T>(elements.size()))},
-        size_{elements.size()} {
-    std::uninitialized_copy(elements.begin(), elements.end(),
-                            static_cast<T*>(detail::builder_bytes(*buffer_)));
+  explicit array(std::span<const T> elements) : size_{elements.size()} {
+    if (size_ != 0) {
+      buffer_ = detail::make_host_buffer(detail::bytes_of<T>(size_));
+      std::uninitialized_copy(elements.begin(), elements.end(),
+                              static_cast<T*>(detail::builder_bytes(*buffer_)));
+    }
   }
   explicit array(const std::vector<T>& elements) : array{std::span<const T>{elements}} {}
   /// Takes the vector over, without a copy.
   explicit array(std::vector<T>&& elements) : size_{elements.size()} {
+    if (size_ == 0) {
+      return;
+    }
     auto owner = std::make_unique<std::vector<T>>(std::move(elements));
     T* data = owner->data();
     buffer_ = detail::adopt_host_buffer(
@@ -117,8 +130,9 @@ class array {
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
 
   /// The elements in host memory, copied from a GPU when they are only there; the first call waits
-  /// for that. The span is valid as long as some handle to these elements lives. Throws narke::error
-  /// inside the body of a GPU task, object_lost_error or device_lost_error when they are gone.
+  /// for that. The span is valid as long as some handle to these elements lives. Throws
+  /// narke::error inside the body of a GPU task, object_lost_error or device_lost_error when they
+  /// are gone.
   [[nodiscard]] std::span<const T> host() const& {
     if (!buffer_) {
       return {};
@@ -143,7 +157,7 @@ class array {
   array(detail::array_ptr buffer, std::size_t size) noexcept
       : buffer_{std::move(buffer)}, size_{size} {}
 
-  detail::array_ptr buffer_;
+  detail::array_ptr buffer_;  // none when there are no elements
   std::size_t size_ = 0;
 };
 
@@ -225,6 +239,10 @@ struct array_access {
     return builder.buffer_;
   }
   template <class T>
+  static array<T> make_array(array_ptr buffer, std::size_t size) noexcept {
+    return {std::move(buffer), size};
+  }
+  template <class T>
   static array_builder<T> make_builder(array_ptr buffer, std::size_t size) noexcept {
     return {std::move(buffer), size};
   }
@@ -241,12 +259,18 @@ struct array_access {
 template <class T>
 array<T>::array(array_builder<T>&& builder) noexcept : size_{builder.size()} {
   buffer_ = detail::array_access::take_buffer(std::move(builder));
+  if (buffer_) {
+    detail::seal_builder(*buffer_);
+  }
 }
 
 /// `count` uninitialised elements in host memory, to be written and returned from a CPU task, or
 /// made an array. Throws std::bad_alloc.
 template <class T>
 [[nodiscard]] array_builder<T> allocate(std::size_t count) {
+  if (count == 0) {
+    return {};
+  }
   return detail::array_access::make_builder<T>(
       detail::make_host_buffer(detail::bytes_of<T>(count)), count);
 }

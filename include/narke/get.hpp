@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <narke/detail/argument.hpp>
+#include <narke/detail/gpu_body.hpp>
 #include <narke/detail/waiting.hpp>
 #include <narke/errors.hpp>
 #include <narke/object_ref.hpp>
@@ -44,6 +45,7 @@ std::chrono::nanoseconds timeout_of(std::chrono::duration<Rep, Period> timeout) 
 // Waits for the value or throws what the task threw.
 template <class T>
 void finish(const object_ref<T>& ref, std::chrono::nanoseconds timeout = for_ever) {
+  check_may_wait("get");
   result_slot& slot = ref_access::checked(ref, "get");
   if (!slot.is_ready() && !wait_for_slot(slot, timeout)) {
     throw_get_timeout(timeout, slot);
@@ -78,6 +80,7 @@ T take(object_ref<T>& ref) {
 
 template <class T>
 void finish(const std::vector<object_ref<T>>& refs, std::chrono::nanoseconds timeout = for_ever) {
+  check_may_wait("get");
   check_no_empty_ref(refs, "get");
   if (!wait_for_slots(slots_of(refs), timeout)) {
     throw_get_timeout(timeout, slots_of(refs));
@@ -232,7 +235,9 @@ requires(detail::is_object_ref<std::remove_cvref_t<First>>&&
 /// True when `get` would not wait: the value or the failure is there.
 template <class T>
 bool is_ready(const object_ref<T>& ref) {
-  return detail::ref_access::checked(ref, "is_ready").is_ready();
+  const detail::result_slot& slot = detail::ref_access::checked(ref, "is_ready");
+  detail::want_completion(slot);
+  return slot.is_ready();
 }
 
 /// What `wait` returns: both lists in input order.
@@ -249,6 +254,7 @@ struct wait_result {
 template <class T>
 wait_result<T> wait(std::vector<object_ref<T>> refs, const wait_options& options = {},
                     source_location = source_location::current()) {
+  detail::check_may_wait("wait");
   detail::check_no_empty_ref(refs, "wait");
   const std::vector<bool> is_ready =
       detail::wait_for_some(detail::slots_of(refs), options.num_returns,
@@ -267,7 +273,8 @@ template <class T>
 class completion_range {
  public:
   explicit completion_range(std::vector<object_ref<T>> refs)
-      : refs_{(detail::check_no_empty_ref(refs, "as_completed"), std::move(refs))},
+      : refs_{(detail::check_may_wait("as_completed"),
+               detail::check_no_empty_ref(refs, "as_completed"), std::move(refs))},
         queue_{detail::slots_of(refs_)} {}
 
   class iterator {

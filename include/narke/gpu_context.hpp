@@ -16,8 +16,8 @@ namespace narke {
 
 namespace detail {
 
-/// A closure for an emulated device. `run` returns false when it threw; `drop` is called once, after
-/// it or instead of it.
+/// A closure for an emulated device. `run` returns false when it threw; `drop` is called once,
+/// after it or instead of it.
 struct emulated_closure {
   bool (*run)(void* closure) noexcept;
   void (*drop)(void* closure) noexcept;
@@ -45,6 +45,9 @@ class NARKE_EXPORT gpu_context {
   /// out_of_device_memory when there is no room even after everything else made some.
   template <class T>
   [[nodiscard]] array_builder<T> allocate(std::size_t count) {
+    if (count == 0) {
+      return {};
+    }
     return detail::array_access::make_builder<T>(allocate_buffer(detail::bytes_of<T>(count)),
                                                  count);
   }
@@ -54,11 +57,12 @@ class NARKE_EXPORT gpu_context {
   /// Enqueues `f(policy)`, where policy is Thrust's own for this device; needs <narke/thrust.hpp>.
   template <class F>
   void enqueue(F f);
-  /// Enqueues `f(i)` for each i below `count`, in no order, on the device; needs <narke/thrust.hpp>.
+  /// Enqueues `f(i)` for each i below `count`, in no order, on the device; needs
+  /// <narke/thrust.hpp>.
   template <class F>
   void for_each_index(std::size_t count, F f);
-  /// On an emulated device: enqueues `f()`, to be run at its turn in the stream, and returns true. On
-  /// a real device: returns false, and `f` is not called.
+  /// On an emulated device: enqueues `f()`, to be run at its turn in the stream, and returns true.
+  /// On a real device: returns false, and `f` is not called.
   template <class F>
   bool emulate(F f) {
     if (!is_emulated()) {

@@ -2,6 +2,8 @@
 //   task.hpp       task(f).remote(…): a callable as a task
 //   get.hpp        get, wait, as_completed, is_ready
 //   put.hpp        put: a value into the store
+//   array.hpp      array, array_builder, device_span: elements in memory or on GPUs
+//   gpu_context.hpp  what the body of a GPU task works with
 //   actor.hpp      actor<T>().remote(…), get_actor, kill
 //   object_ref.hpp what remote and put return
 //   runtime.hpp    init, shutdown, session, stop_requested, this_task
@@ -12,9 +14,11 @@
 #pragma once
 
 #include <narke/actor.hpp>
+#include <narke/array.hpp>
 #include <narke/cancel.hpp>
 #include <narke/errors.hpp>
 #include <narke/get.hpp>
+#include <narke/gpu_context.hpp>
 #include <narke/object_ref.hpp>
 #include <narke/options.hpp>
 #include <narke/put.hpp>

@@ -1,4 +1,5 @@
-// task: makes a callable remote. A handle is a value: copy it, call remote on it from any thread.
+// task: makes a callable remote. A handle is a value: copy it, call remote on it from any thread. A
+// callable whose first parameter is a gpu_context& is a GPU task: see gpu_context.hpp.
 #pragma once
 
 #include <cstddef>
@@ -7,6 +8,8 @@
 #include <utility>
 
 #include <narke/detail/callable.hpp>
+#include <narke/detail/either_argument.hpp>
+#include <narke/detail/gpu_task_impl.hpp>
 #include <narke/detail/task_impl.hpp>
 #include <narke/detail/task_info_ref.hpp>
 #include <narke/options.hpp>
@@ -16,16 +19,36 @@ namespace narke {
 namespace detail {
 
 template <std::size_t N, class F, class... P, class... A>
-auto launch_task(const callable_source<F>& source, const task_info_ref& info,
+auto launch_task(const callable_source<F>& source, const task_info* info,
                  const source_location& location, parameter_list<P...>, A&&... arguments) {
   using holder = typename callable_source<F>::template holder<P...>;
   using node = task_impl<holder, N, P...>;
-  check_can_submit(info.get());
-  return launch(new node{source.template source<holder>(), std::forward<A>(arguments)...},
-                info.get(), location);
+  check_can_submit(info);
+  return launch(new node{source.template source<holder>(), std::forward<A>(arguments)...}, info,
+                location);
 }
 
+// The parameters after the gpu_context&.
+template <std::size_t N, class F, class... P, class... A>
+auto launch_gpu_task(const callable_source<F>& source, const task_info* info,
+                     const source_location& location, parameter_list<P...>, A&&... arguments) {
+  using holder = typename callable_source<F>::template holder<gpu_context&, P...>;
+  using node = gpu_task_impl<holder, N, P...>;
+  check_can_submit(info);
+  return launch(new node{source.template source<holder>(), std::forward<A>(arguments)...}, info,
+                location);
+}
+
+/// Whether a task is better run by its GPU implementation, with what it asks of the GPU and the
+/// refs among its arguments. False without a GPU.
+[[nodiscard]] NARKE_EXPORT bool gpu_is_the_better_place(const task_info& gpu_info,
+                                                        const result_slot* const* inputs,
+                                                        std::size_t count) noexcept;
+
 }  // namespace detail
+
+template <class Cpu, class Gpu, std::size_t N, class CpuParameters, class GpuParameters>
+class two_way_function;
 
 /// A callable whose parameters are known: arguments are converted to them when `remote` is called.
 template <class F, std::size_t N, class Parameters>
@@ -33,6 +56,8 @@ class remote_function;
 
 template <class F, std::size_t N, class... P>
 class remote_function<F, N, detail::parameter_list<P...>> {
+  static_assert(detail::check_no_context<P...>());
+
  public:
   remote_function(detail::callable_source<F> source, detail::task_info_ref info)
       : source_{std::move(source)}, info_{std::move(info)} {}
@@ -43,7 +68,7 @@ class remote_function<F, N, detail::parameter_list<P...>> {
   /// empty ref, and what converting the arguments throws. Any thread.
   auto remote(detail::argument<P>... arguments,
               source_location location = source_location::current()) const {
-    return detail::launch_task<N>(source_, info_, location, detail::parameter_list<P...>{},
+    return detail::launch_task<N>(source_, info_.get(), location, detail::parameter_list<P...>{},
                                   std::move(arguments)...);
   }
   /// The same callable with these options and no others.
@@ -56,18 +81,113 @@ class remote_function<F, N, detail::parameter_list<P...>> {
   remote_function<F, M, detail::parameter_list<P...>> num_returns() const {
     return {source_, info_};
   }
+  /// A task with two implementations: this, and `gpu_function`, a GPU task with these options that
+  /// takes the same arguments and returns the same. Each call of remote takes the one that promises
+  /// to be done first; without a GPU, this.
+  template <class Gpu>
+  auto with_gpu(Gpu&& gpu_function, const task_options& options = {}) const {
+    using callable = std::decay_t<Gpu>;
+    static_assert(detail::gpu_callable<callable>,
+                  "narke: with_gpu takes a callable whose first parameter is narke::gpu_context&");
+    using parameters = typename detail::parameters_of<callable>::type;
+    return two_way_function<F, callable, N, detail::parameter_list<P...>, parameters>{
+        source_, info_, detail::callable_source<callable>{std::forward<Gpu>(gpu_function)},
+        detail::task_info_ref{options, detail::task_place::gpu}};
+  }
 
  private:
   detail::callable_source<F> source_;
   detail::task_info_ref info_;
 };
 
+/// A GPU task. Its body is called on the host when the task is submitted to its device; the results
+/// are there when the stream has got to the end of what the body enqueued.
+template <class F, std::size_t N, class... P>
+class remote_function<F, N, detail::parameter_list<gpu_context&, P...>> {
+ public:
+  remote_function(detail::callable_source<F> source, detail::task_info_ref info)
+      : source_{std::move(source)}, info_{std::move(info)} {}
+
+  /// As of a CPU task.
+  auto remote(detail::argument<P, detail::task_place::gpu>... arguments,
+              source_location location = source_location::current()) const {
+    return detail::launch_gpu_task<N>(source_, info_.get(), location,
+                                      detail::parameter_list<P...>{}, std::move(arguments)...);
+  }
+  /// The same callable with these options and no others.
+  remote_function options(const task_options& replaced) const {
+    return {source_, detail::task_info_ref{replaced, detail::task_place::gpu}};
+  }
+  /// The same callable, whose tuple, pair or array of M elements becomes M refs.
+  template <std::size_t M>
+  remote_function<F, M, detail::parameter_list<gpu_context&, P...>> num_returns() const {
+    return {source_, info_};
+  }
+
+ private:
+  detail::callable_source<F> source_;
+  detail::task_info_ref info_;
+};
+
+/// A CPU implementation and one for GPUs, behind one handle.
+template <class Cpu, class Gpu, std::size_t N, class... P, class... Q>
+class two_way_function<Cpu, Gpu, N, detail::parameter_list<P...>,
+                       detail::parameter_list<gpu_context&, Q...>> {
+  static_assert(sizeof...(P) == sizeof...(Q),
+                "narke: with_gpu: both implementations take the same number of arguments, the "
+                "gpu_context& not counted");
+  using cpu_result = detail::stored_result_t<std::invoke_result_t<Cpu&, P...>>;
+  using gpu_result = detail::stored_result_t<std::invoke_result_t<Gpu&, gpu_context&, Q...>>;
+  static_assert(std::is_same_v<cpu_result, gpu_result>,
+                "narke: with_gpu: both implementations return the same type, where an "
+                "array_builder counts as the array that it becomes");
+
+ public:
+  two_way_function(detail::callable_source<Cpu> cpu, detail::task_info_ref cpu_info,
+                   detail::callable_source<Gpu> gpu, detail::task_info_ref gpu_info)
+      : cpu_{std::move(cpu)},
+        cpu_info_{std::move(cpu_info)},
+        gpu_{std::move(gpu)},
+        gpu_info_{std::move(gpu_info)} {}
+
+  /// As of either; the results may come from either.
+  auto remote(detail::either_argument<P, Q>... arguments,
+              source_location location = source_location::current()) const {
+    detail::check_can_submit(nullptr);
+    detail::input_list inputs;
+    (arguments.add_inputs(inputs), ...);
+    if (detail::gpu_is_the_better_place(*gpu_info_.get(), inputs.slots.data(), inputs.count)) {
+      return detail::launch_gpu_task<N>(gpu_, gpu_info_.get(), location,
+                                        detail::parameter_list<Q...>{}, arguments.for_gpu()...);
+    }
+    return detail::launch_task<N>(cpu_, cpu_info_.get(), location, detail::parameter_list<P...>{},
+                                  arguments.for_cpu()...);
+  }
+  /// The same pair, the CPU implementation with these options and no others.
+  two_way_function options(const task_options& replaced) const {
+    return {cpu_, detail::task_info_ref{replaced}, gpu_, gpu_info_};
+  }
+  template <std::size_t M>
+  two_way_function<Cpu, Gpu, M, detail::parameter_list<P...>,
+                   detail::parameter_list<gpu_context&, Q...>>
+  num_returns() const {
+    return {cpu_, cpu_info_, gpu_, gpu_info_};
+  }
+
+ private:
+  detail::callable_source<Cpu> cpu_;
+  detail::task_info_ref cpu_info_;
+  detail::callable_source<Gpu> gpu_;
+  detail::task_info_ref gpu_info_;
+};
+
 /// A callable with a template or several signatures: it receives a ref's value as const U&, a
-/// vector of refs as it is, and everything else as its own.
+/// vector of refs as it is, and everything else as its own. It is a GPU task when it can be called
+/// only with a gpu_context& before these; arrays are then device_spans, where it takes them so.
 template <class F, std::size_t N>
 class generic_remote_function {
  public:
-  generic_remote_function(detail::callable_source<F> source, detail::task_info_ref info)
+  generic_remote_function(detail::callable_source<F> source, detail::either_info info)
       : source_{std::move(source)}, info_{std::move(info)} {}
 
   // One overload an arity: a source_location cannot stand after a deduced pack.
@@ -99,7 +219,7 @@ class generic_remote_function {
   }
 
   generic_remote_function options(const task_options& replaced) const {
-    return {source_, detail::task_info_ref{replaced}};
+    return {source_, detail::either_info{replaced}};
   }
   template <std::size_t M>
   generic_remote_function<F, M> num_returns() const {
@@ -109,13 +229,25 @@ class generic_remote_function {
  private:
   template <class... A>
   auto launch(const source_location& location, A&&... arguments) const {
-    return detail::launch_task<N>(source_, info_, location,
-                                  detail::parameter_list<detail::generic_parameter_t<A>...>{},
-                                  std::forward<A>(arguments)...);
+    using parameters = detail::parameter_list<detail::generic_parameter_t<A>...>;
+    if constexpr (std::is_invocable_v<F&, detail::generic_parameter_t<A>...>) {
+      return detail::launch_task<N>(source_, info_.for_cpu(), location, parameters{},
+                                    std::forward<A>(arguments)...);
+    } else if constexpr (std::is_invocable_v<F&, gpu_context&, detail::gpu_parameter_t<A>...>) {
+      return detail::launch_gpu_task<N>(source_, info_.for_gpu(), location,
+                                        detail::parameter_list<detail::gpu_parameter_t<A>...>{},
+                                        std::forward<A>(arguments)...);
+    } else if constexpr (std::is_invocable_v<F&, gpu_context&, detail::generic_parameter_t<A>...>) {
+      return detail::launch_gpu_task<N>(source_, info_.for_gpu(), location, parameters{},
+                                        std::forward<A>(arguments)...);
+    } else {
+      return detail::launch_task<N>(source_, info_.for_cpu(), location, parameters{},
+                                    std::forward<A>(arguments)...);  // which says what is wrong
+    }
   }
 
   detail::callable_source<F> source_;
-  detail::task_info_ref info_;
+  detail::either_info info_;
 };
 
 /// Makes `function` remote: a function pointer, lambda, function object or std::function. A
@@ -124,24 +256,32 @@ class generic_remote_function {
 template <class F>
 auto task(F&& function, const task_options& options) {
   using callable = std::decay_t<F>;
-  detail::task_info_ref info{options};
-  detail::callable_source<callable> source{std::forward<F>(function)};
   if constexpr (detail::has_declared_parameters<callable>) {
     using parameters = typename detail::parameters_of<callable>::type;
-    return remote_function<callable, 0, parameters>{std::move(source), std::move(info)};
+    constexpr auto place =
+        detail::gpu_callable<callable> ? detail::task_place::gpu : detail::task_place::cpu;
+    detail::task_info_ref info{options, place};
+    return remote_function<callable, 0, parameters>{
+        detail::callable_source<callable>{std::forward<F>(function)}, std::move(info)};
   } else {
-    return generic_remote_function<callable, 0>{std::move(source), std::move(info)};
+    detail::either_info info{options};
+    return generic_remote_function<callable, 0>{
+        detail::callable_source<callable>{std::forward<F>(function)}, std::move(info)};
   }
 }
 template <class F>
 auto task(F&& function) {
   using callable = std::decay_t<F>;
   detail::callable_source<callable> source{std::forward<F>(function)};
-  if constexpr (detail::has_declared_parameters<callable>) {
+  if constexpr (detail::gpu_callable<callable>) {
+    using parameters = typename detail::parameters_of<callable>::type;
+    return remote_function<callable, 0, parameters>{
+        std::move(source), detail::task_info_ref{detail::default_gpu_info()}};
+  } else if constexpr (detail::has_declared_parameters<callable>) {
     using parameters = typename detail::parameters_of<callable>::type;
     return remote_function<callable, 0, parameters>{std::move(source), detail::task_info_ref{}};
   } else {
-    return generic_remote_function<callable, 0>{std::move(source), detail::task_info_ref{}};
+    return generic_remote_function<callable, 0>{std::move(source), detail::either_info{}};
   }
 }
 

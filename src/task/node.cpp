@@ -1,5 +1,6 @@
 #include <new>
 
+#include <narke/detail/gpu_part.hpp>
 #include <narke/detail/task_node.hpp>
 
 namespace narke::detail {
@@ -19,6 +20,13 @@ void node_memory::operator delete(void* memory, std::size_t bytes,
 }
 
 constinit actor_release release_actor_of_call = nullptr;
+constinit completion_wanted the_completion_wanted_hook = nullptr;
+
+void want_gpu_completion(task_node& producer) noexcept {
+  if (the_completion_wanted_hook != nullptr) {
+    the_completion_wanted_hook(producer);
+  }
+}
 
 task_node::~task_node() {
   if (lane == task_lane::actor_call && lane_data != nullptr) {
@@ -30,14 +38,37 @@ task_node::~task_node() {
 }
 
 std::exception_ptr task_node::first_failed_argument() const {
-  std::exception_ptr first;
+  struct search {
+    bool in_stream_order;
+    std::exception_ptr found;
+  } first{gpu != nullptr, nullptr};
   visit_arguments(
-      [](void* found, const result_slot& slot) {
-        *static_cast<std::exception_ptr*>(found) = slot.error();
-        return !slot.failed();
+      [](void* context, const result_slot& slot) {
+        auto& to = *static_cast<search*>(context);
+        const task_node* producer = slot.producer();
+        // The error of an ordered result may be set at this moment, by the loss of its device.
+        const bool is_ordered =
+            to.in_stream_order && producer != nullptr && producer->gpu != nullptr;
+        if (!is_ordered || producer->gpu->failed_before_order()) {
+          to.found = slot.error();
+        }
+        return to.found == nullptr;
       },
       &first);
-  return first;
+  return first.found;
+}
+
+void task_node::depend_on_gpu_task(task_node& producer, result_slot& slot,
+                                   dependent& entry) noexcept {
+  const bool in_stream_order = gpu != nullptr;
+  if (in_stream_order ? producer.gpu->add_ordered_dependent(entry) : slot.add_dependent(entry)) {
+    if (!in_stream_order) {
+      want_gpu_completion(producer);
+    }
+    return;
+  }
+  note_argument(in_stream_order ? producer.gpu->failed_before_order() : slot.failed());
+  unready_.fetch_sub(1, std::memory_order_relaxed);
 }
 
 }  // namespace narke::detail

@@ -79,15 +79,7 @@ dependent* result_slot::close() noexcept {
   if ((head & thread_waits_mark) != 0) {
     internal::waiting_room::wake(*this);
   }
-  // Newest first on the list; first come is to be first served.
-  dependent* in_order = nullptr;
-  for (auto* entry = reinterpret_cast<dependent*>(head & ~thread_waits_mark); entry != nullptr;) {
-    dependent* next = entry->next;
-    entry->next = in_order;
-    in_order = entry;
-    entry = next;
-  }
-  return in_order;
+  return first_come_first(reinterpret_cast<dependent*>(head & ~thread_waits_mark));
 }
 
 }  // namespace narke::detail

@@ -46,11 +46,19 @@ void check_what_is_there(const task_options& options) {
   }
 }
 
+internal::resource_request request_of_gpu_task(task_options options) {
+  if (options.num_gpus == 0) {
+    options.num_gpus = 1;
+  }
+  return internal::request_from(options, 0);
+}
+
 }  // namespace
 
-task_info::task_info(const task_options& options)
+task_info::task_info(const task_options& options, task_place place)
     : name_{options.name},
-      request_{internal::request_from(options, 1)},
+      request_{place == task_place::gpu ? request_of_gpu_task(options)
+                                        : internal::request_from(options, 1)},
       lane_{request_.is_one_cpu_only() ? task_lane::fast : task_lane::placement} {
   check_what_is_there(options);
 }
@@ -64,7 +72,22 @@ const char* task_info::trace_name() const noexcept {
   return known;
 }
 
-task_info_ref::task_info_ref(const task_options& options) : info_{new task_info{options}} {}
+task_info_ref::task_info_ref(const task_options& options, task_place place)
+    : info_{new task_info{options, place}} {}
+
+const task_info& default_gpu_info() {
+  // Never destroyed: tasks may go after static objects.
+  static const auto* info = new task_info{task_options{}, task_place::gpu};
+  return *info;
+}
+
+either_info::either_info(const task_options& options) : gpu_{options, task_place::gpu} {
+  try {
+    cpu_ = task_info_ref{options};
+  } catch (const std::invalid_argument&) {  // gpu_memory without num_gpus
+    cpu_refusal_ = std::current_exception();
+  }
+}
 
 void add_ref(const task_info& info) noexcept {
   info.refs_.fetch_add(1, std::memory_order_relaxed);

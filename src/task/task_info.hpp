@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include <narke/detail/parameter.hpp>
 #include <narke/detail/task_node.hpp>
 #include <narke/options.hpp>
 
@@ -18,7 +19,7 @@ class task_info {
  public:
   /// Throws std::invalid_argument naming a bad field, narke::error for an option that is not there
   /// yet.
-  explicit task_info(const task_options& options);
+  explicit task_info(const task_options& options, task_place place = task_place::cpu);
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   /// The name as the trace keeps it: it lives for ever.

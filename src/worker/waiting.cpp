@@ -116,6 +116,7 @@ bool sleep_for_some(slot_list slots, std::size_t first, time_point deadline) {
   const blocked_section blocked;
   sleeping_group group{open.size(), true};
   for (result_slot* slot : open) {
+    detail::want_completion(*slot);
     group.join(*slot);
   }
   return group.sleep_until(deadline);
@@ -174,6 +175,7 @@ bool wait_for_slot(result_slot& slot, std::chrono::nanoseconds timeout) {
   if (slot.is_ready()) {
     return true;
   }
+  want_completion(slot);
   const bool for_ever_long = timeout == for_ever;
   if (for_ever_long && try_run_in_place(slot)) {
     return true;
@@ -189,6 +191,7 @@ bool wait_for_slots(slot_list slots, std::chrono::nanoseconds timeout) {
   const time_point deadline = timeout == for_ever ? time_point::max() : deadline_after(timeout);
   for (std::size_t i = 0; i != slots.size; ++i) {
     result_slot& slot = *slots[i];
+    want_completion(slot);
     while (!slot.is_ready()) {
       const bool runs_here = timeout == for_ever && try_run_in_place(slot);
       if (!runs_here && !spin_for(slot) && !sleep_for_some(slots, i, deadline) &&
@@ -209,6 +212,9 @@ std::vector<bool> wait_for_some(slot_list slots, double num_returns, bool has_ti
     return {};
   }
   check_wait(slots, num_returns, has_timeout, timeout);
+  for (std::size_t i = 0; i != slots.size; ++i) {
+    want_completion(*slots[i]);
+  }
   const auto wanted = static_cast<std::size_t>(num_returns);
   if (count_ready(slots, wanted) < wanted && !(has_timeout && timeout.count() == 0)) {
     sleep_for_count(slots, wanted, has_timeout ? deadline_after(timeout) : time_point::max());
@@ -280,6 +286,7 @@ completion_queue::completion_queue(slot_list slots) : state_{std::make_unique<st
     state::joined_slot& joined = state_->joined.emplace_back();
     joined.slot = slots[i];
     joined.entry.index = i;
+    want_completion(*slots[i]);
     if (!waiting_room::enter(joined.entry, *slots[i], *state_)) {
       state_->joined.pop_back();
       state_->add(i);

@@ -5,8 +5,9 @@
 //  - ref:   an object_ref that stands for its value, read in place, copied, or moved when it is the
 //    last;
 //  - list:  a vector of refs for a vector parameter, gathered when all are ready.
-// `prepare` turns lists, and refs of another type than the parameter's, into values; then `deliver`
-// cannot fail but by the parameter's own copy or move.
+// `prepare` turns lists, and refs of another type than the parameter's, into values, and brings
+// arrays to the host for a CPU task; then `deliver` cannot fail but by the parameter's own copy or
+// move, or for want of memory for the copy of an array that is to be written.
 #pragma once
 
 #include <array>
@@ -17,15 +18,15 @@
 #include <memory>
 #include <new>
 #include <ranges>
-#include <span>
 #include <stdexcept>
-#include <string>
-#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <narke/detail/copyable.hpp>
+#include <narke/detail/gpu_part.hpp>
+#include <narke/detail/parameter.hpp>
+#include <narke/detail/put_slot.hpp>
 #include <narke/detail/task_node.hpp>
 #include <narke/object_ref.hpp>
 
@@ -38,38 +39,6 @@ template <class T>
 inline constexpr bool is_vector_of_refs = false;
 template <class T, class A>
 inline constexpr bool is_vector_of_refs<std::vector<object_ref<T>, A>> = true;
-
-// What a task owns for a parameter declared as P.
-template <class P>
-struct owned_for {
-  using type = std::remove_cvref_t<P>;
-  static constexpr bool is_view = false;
-};
-template <class Char, class Traits>
-struct owned_for_view_of_string {
-  using type = std::basic_string<Char, Traits>;
-  static constexpr bool is_view = true;
-};
-template <class T>
-struct owned_for_span {
-  using type = std::vector<std::remove_const_t<T>>;
-  static constexpr bool is_view = true;
-};
-template <class P>
-requires requires {
-  typename std::remove_cvref_t<P>::traits_type;
-} && std::same_as < std::remove_cvref_t<P>,
-    std::basic_string_view < typename std::remove_cvref_t<P>::value_type,
-typename std::remove_cvref_t<P>::traits_type >> struct owned_for<P>
-    : owned_for_view_of_string<typename std::remove_cvref_t<P>::value_type,
-                               typename std::remove_cvref_t<P>::traits_type> {};
-template <class P>
-requires requires {
-  typename std::remove_cvref_t<P>::element_type;
-} && std::same_as<std::remove_cvref_t<P>,
-                  std::span<const typename std::remove_cvref_t<P>::value_type>>
-struct owned_for<P> : owned_for_span<typename std::remove_cvref_t<P>::value_type> {
-};
 
 // A range that can be made from elements of type E which convert to its own. A concept of its own:
 // nvcc 13.0 looks into a requires-clause of a member although it was false before.
@@ -90,21 +59,58 @@ requires(!is_object_ref<T>) struct gathered<std::vector<T, A>> {
   using type = T;
 };
 
-/// One argument for a parameter declared as P. Movable until it is registered as a dependency, then
-/// it stays put.
-template <class P>
+// The element type of what an array can be made from: a vector, a span, another array's builder.
+template <class U>
+struct elements_of {
+  using type = void;
+};
+template <class T, class A>
+struct elements_of<std::vector<T, A>> {
+  using type = T;
+};
+template <class T, std::size_t N>
+struct elements_of<std::span<T, N>> {
+  using type = std::remove_const_t<T>;
+};
+
+// What becomes the array of a parameter by a copy of the elements, or by taking them over.
+template <class Owned, class U>
+concept makes_array = is_array<Owned> && !std::is_convertible_v<U, Owned> &&
+    std::is_constructible_v<Owned, U> &&
+    std::is_same_v<typename elements_of<std::remove_cvref_t<U>>::type, typename Owned::value_type>;
+
+template <class Owned, class E>
+concept makes_array_of = is_array<Owned> && requires {
+  requires std::is_convertible_v<const E&, typename Owned::value_type>;
+};
+
+// An array, for a parameter std::span<const T> of its elements.
+template <class P, class U>
+concept array_for_span = host_span_parameter<P> && is_array<std::remove_cvref_t<U>> &&
+    std::is_same_v<typename std::remove_cvref_t<P>::value_type,
+                   typename std::remove_cvref_t<U>::value_type>;
+
+/// One argument for a parameter declared as P of a task that runs at Place. Movable until it is
+/// registered as a dependency, then it stays put.
+template <class P, task_place Place = task_place::cpu>
 class argument {
+  static_assert(checked_parameter<P, Place>::is_fine);
   using owned = typename owned_for<P>::type;
   using element = typename gathered<owned>::type;
-  static constexpr bool is_view = owned_for<P>::is_view;
-  static constexpr bool is_const_lvalue =
-      std::is_lvalue_reference_v<P> && std::is_const_v<std::remove_reference_t<P>>;
+  static constexpr parameter_kind kind = owned_for<P>::kind;
+  static constexpr bool is_view = kind == parameter_kind::host_view;
+  static constexpr bool is_gpu_view = kind == parameter_kind::gpu_view;
+  static constexpr bool is_builder = kind == parameter_kind::builder;
+  static constexpr bool is_const_lvalue = kind == parameter_kind::plain &&
+                                          std::is_lvalue_reference_v<P> &&
+                                          std::is_const_v<std::remove_reference_t<P>>;
   static constexpr bool takes_ref_itself = is_object_ref<owned>;
-
-  static_assert(!std::is_lvalue_reference_v<P> || is_const_lvalue,
-                "narke::task: a parameter T& is refused: stored values are immutable and shared. "
-                "Take const T& to read "
-                "in place, or T to own a copy");
+  // Views are made for the call, whatever the parameter's reference. On a GPU the body may be
+  // called again, so that it gets copies, and the argument keeps what they are made from.
+  static constexpr bool keeps_value =
+      Place == task_place::gpu && kind == parameter_kind::plain && !is_const_lvalue;
+  using delivered = std::conditional_t<kind == parameter_kind::plain && !keeps_value, P,
+                                       std::remove_cvref_t<P>>;
 
   enum class form : unsigned char { nothing, value, ref, list };
 
@@ -112,11 +118,11 @@ class argument {
   struct ref_form {
     result_slot* slot = nullptr;
     bool may_move = false;
-    // Makes the owned value from the slot's; null when the slot holds `owned` itself or is viewed
-    // in place.
+    // Makes the owned value from the slot's, or brings an array to the host; null when the slot
+    // holds `owned` itself or is viewed in place.
     void (*convert)(argument& self) = nullptr;
-    // For views (string_view, span): the view of the slot's value; null: by conversion.
-    P (*view)(result_slot& slot) = nullptr;
+    // For what is read in place: the slot's value as the parameter.
+    delivered (*view)(result_slot& slot) = nullptr;
     dependent entry;
   };
   struct list_form {
@@ -157,6 +163,17 @@ class argument {
       make_value([&] { return owned(view.begin(), view.end()); });
     }
   }
+  /// Elements of which a GPU task gets an array.
+  template <class U>
+  requires makes_array<owned, U> argument(U&& elements) {
+    make_value([&] { return owned(std::forward<U>(elements)); });
+  }
+  /// An array, read in place.
+  template <class U>
+  requires array_for_span<P, U> argument(U&& elements) {
+    using handle = std::remove_cvref_t<U>;
+    make_ref<handle>(new put_slot<handle>(std::forward<U>(elements)), true);
+  }
   /// A braced list of elements, as in remote({1, 2, 3}).
   template <class E>
   requires(std::is_constructible_v<owned, std::initializer_list<E>> && !takes_ref_itself)
@@ -168,6 +185,11 @@ class argument {
   requires(!std::is_constructible_v<owned, std::initializer_list<E>> && !takes_ref_itself &&
            is_range_from_converted<owned, E>) argument(std::initializer_list<E> elements) {
     make_value([&] { return owned(elements.begin(), elements.end()); });
+  }
+  template <class E>
+  requires makes_array_of<owned, E> argument(std::initializer_list<E> elements) {
+    using values = std::vector<typename owned::value_type>;
+    make_value([&] { return owned(values(elements.begin(), elements.end())); });
   }
   /// A braced list of the members or constructor arguments of the parameter's type, as in
   /// remote({1, "two"}).
@@ -260,12 +282,43 @@ class argument {
     } else if (form_ == form::list) {
       list_->gather(*this);
     }
+    if constexpr (is_builder || keeps_value) {
+      if (form_ == form::ref) {
+        replace_ref([this] { return taken<owned>(); });
+      }
+    }
   }
 
-  /// The parameter. Requires: prepare() returned; called once.
-  P deliver() {
-    if constexpr (is_view) {
-      return form_ == form::ref ? ref_.view(*ref_.slot) : P(value_);
+  /// Calls `visit` with the array that the body reads or writes on its GPU, if there is one.
+  /// Requires: prepare() returned.
+  void visit_gpu_input(gpu_part::visit_input visit, void* context) {
+    if constexpr (is_gpu_view || is_builder) {
+      if (const array_ptr& buffer = array_access::buffer(elements())) {
+        visit(context, *buffer);
+      }
+    }
+  }
+
+  /// The parameter. Requires: prepare() returned; called once, or once more while
+  /// can_deliver_again(). `gpu`: that of the running body; null for a CPU task.
+  delivered deliver(gpu_context* gpu = nullptr) {
+    if constexpr (is_gpu_view) {
+      const array_ptr& buffer = array_access::buffer(elements());
+      using T = typename owned::value_type;
+      return buffer ? delivered(static_cast<const T*>(device_bytes(*buffer, *gpu)),
+                                elements().size())
+                    : delivered();
+    } else if constexpr (is_builder) {
+      return deliver_builder(gpu);
+    } else if constexpr (keeps_value) {
+      if constexpr (is_copyable<owned>) {
+        return std::as_const(value_);
+      } else {
+        is_consumed_ = true;
+        return std::move(value_);
+      }
+    } else if constexpr (is_view) {
+      return form_ == form::ref ? ref_.view(*ref_.slot) : delivered(value_);
     } else if constexpr (is_const_lvalue) {
       return form_ == form::ref ? ref_.view(*ref_.slot) : static_cast<P>(value_);
     } else if constexpr (std::is_rvalue_reference_v<P>) {
@@ -280,6 +333,8 @@ class argument {
       return P(std::move(value_));
     }
   }
+  /// False when the body was given what cannot be given twice.
+  [[nodiscard]] bool can_deliver_again() const noexcept { return !is_consumed_; }
 
   /// Drops the value or the refs. The entries on the slots' lists stay readable until the argument
   /// is destroyed: a task that was cancelled while it waited is still on those lists.
@@ -301,7 +356,9 @@ class argument {
   template <class U>
   static constexpr bool reads_in_place() {
     if constexpr (is_view) {
-      return std::is_convertible_v<const U&, std::remove_cvref_t<P>>;
+      return std::is_convertible_v<const U&, std::remove_cvref_t<P>> || array_for_span<P, U>;
+    } else if constexpr (is_gpu_view) {
+      return std::is_same_v<U, owned>;
     } else if constexpr (is_const_lvalue) {
       return std::is_same_v<U, owned> || (std::is_class_v<owned> && std::is_base_of_v<owned, U>);
     } else {
@@ -317,21 +374,67 @@ class argument {
 
   template <class U>
   void make_ref(result_slot* slot, bool may_move) noexcept {
-    static_assert(reads_in_place<U>() || std::is_convertible_v<U, owned>,
+    static_assert(reads_in_place<U>() || std::is_convertible_v<U, owned> || makes_array<owned, U>,
                   "narke::task: the ref's value does not convert to the parameter's type");
+    static_assert(
+        Place == task_place::cpu || !array_for_span<P, U>,
+        "narke: a GPU task reads an array on its device: take narke::device_span<const T>");
     ::new (static_cast<void*>(std::addressof(ref_))) ref_form{};
     ref_.slot = slot;
     ref_.may_move = may_move;
-    if constexpr (reads_in_place<U>()) {
-      ref_.view = [](result_slot& of) -> P {
+    if constexpr (array_for_span<P, U>) {
+      ref_.view = [](result_slot& of) -> delivered {
+        const U& elements = ref_access::typed<U>(of).value();
+        return elements.host();
+      };
+      ref_.convert = [](argument& self) { static_cast<void>(self.ref_.view(*self.ref_.slot)); };
+    } else if constexpr (is_gpu_view && reads_in_place<U>()) {
+      // elements() reads the slot.
+    } else if constexpr (reads_in_place<U>()) {
+      ref_.view = [](result_slot& of) -> delivered {
         return static_cast<const U&>(ref_access::typed<U>(of).value());
       };
     } else if constexpr (!std::is_same_v<U, owned>) {
       ref_.convert = [](argument& self) {
-        self.replace_ref([&self]() -> owned { return self.template taken<U>(); });
+        self.replace_ref([&self] { return owned(self.template taken<U>()); });
       };
     }
     form_ = form::ref;
+  }
+
+  // The array of a parameter for a GPU, or to be written.
+  const owned& elements() noexcept requires is_array<owned> {
+    return form_ == form::ref ? ref_access::typed<owned>(*ref_.slot).value() : value_;
+  }
+
+  // Consumes the array: in place when this is its last handle. Else a copy is written, and the
+  // argument keeps the array, for a body that is called again.
+  delivered deliver_builder(gpu_context* gpu) requires is_builder {
+    using T = typename owned::value_type;
+    const std::size_t size = value_.size();
+    array_ptr given = array_access::take_buffer(std::move(value_));
+    if (!given) {
+      return {};
+    }
+    array_buffer* const original = given.get();
+    const auto keep = [&] {
+      if constexpr (Place == task_place::gpu) {
+        add_ref(*original);  // still there: the engine has a reference while the body runs
+        value_ = array_access::make_array<T>(array_ptr{original}, size);
+      }
+    };
+    try {
+      array_ptr taken = take_for_writing(std::move(given), gpu);
+      if (taken.get() == original) {
+        is_consumed_ = true;
+      } else {
+        keep();
+      }
+      return array_access::make_builder<T>(std::move(taken), size);
+    } catch (...) {
+      keep();
+      throw;
+    }
   }
 
   // The slot's value: moved when this is the last ref and the caller gave it up, else copied.
@@ -428,6 +531,7 @@ class argument {
   }
 
   form form_ = form::nothing;
+  bool is_consumed_ = false;
   union {
     owned value_;
     ref_form ref_;
@@ -448,5 +552,19 @@ struct generic_parameter<A> {
 };
 template <class A>
 using generic_parameter_t = typename generic_parameter<A>::type;
+
+/// The same for a GPU task, which reads arrays on its device.
+template <class A, class Value = std::remove_cvref_t<A>>
+struct gpu_parameter : generic_parameter<A> {};
+template <class A, class T>
+struct gpu_parameter<A, array<T>> {
+  using type = device_span<const T>;
+};
+template <class A, class T>
+struct gpu_parameter<A, object_ref<array<T>>> {
+  using type = device_span<const T>;
+};
+template <class A>
+using gpu_parameter_t = typename gpu_parameter<A>::type;
 
 }  // namespace narke::detail

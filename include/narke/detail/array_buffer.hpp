@@ -70,8 +70,13 @@ NARKE_EXPORT const void* host_bytes(array_buffer& buffer);
 /// A builder's own bytes, where it made them.
 NARKE_EXPORT void* builder_bytes(array_buffer& buffer) noexcept;
 
+/// A builder's bytes are an array's from here on: nothing writes them any more.
+NARKE_EXPORT void seal_builder(array_buffer& buffer) noexcept;
+
 /// A writable buffer with the contents of `buffer`: itself when `buffer` is the only reference to
-/// it, else a copy. `on`: the GPU of the running body; null: in host memory.
+/// it, else a copy. `on`: the GPU of the running body; null: in host memory. On a GPU, `buffer` is
+/// an input of the body, to which the engine has a reference of its own, not counted, until the
+/// body has ended.
 NARKE_EXPORT array_ptr take_for_writing(array_ptr buffer, gpu_context* on);
 /// Where the running body of a GPU task finds an array that it was given. Requires: it was given.
 NARKE_EXPORT const void* device_bytes(const array_buffer& buffer, const gpu_context& gpu);

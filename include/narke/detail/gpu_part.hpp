@@ -9,7 +9,9 @@
 //     those who come later and find it closed. They look at `failed_before_order`, never at the
 //     slot's error, which is set later when the device is lost;
 //  4. the slots are published when the host has seen the stream's end, as those of any task.
-// A task that fails before step 3 closes the list with failed_before_order true.
+// A task that fails before step 3 closes the list with failed_before_order true, its errors set
+// before: whoever has the task's outcome (see task_node) sets them and closes. Of two who close,
+// the first decides, and the other gets no entries.
 #pragma once
 
 #include <atomic>
@@ -32,14 +34,15 @@ class gpu_part {
 
   /// Makes the owned values of the arguments from their refs, then visits each array that the body
   /// reads or consumes on its device. Throws what a conversion or a copy throws. Requires: claimed,
-  /// every argument ordered or ready, none failed. Called once; again after a body that is to be
-  /// called once more only when may_run_again().
+  /// every argument ordered or ready, none failed. Called once; again only after try_rewind() was
+  /// true.
   virtual void prepare_inputs(visit_input visit, void* context) = 0;
   /// Calls the body and leaves each slot with its value, or with the error that it threw. Requires:
   /// prepare_inputs returned, and the arrays lie on the device of `gpu`.
   virtual void run_body(gpu_context& gpu) noexcept = 0;
-  /// Whether the body can be called once more: it consumed no argument, and its results were not
-  /// shown to anybody. Takes what it left in the slots away.
+  /// Whether the body can be called once more: it consumed no argument and changed no state, and
+  /// its results were not shown to anybody. If so, takes what it left in the slots away. Requires:
+  /// run_body returned, let_go_inputs was not called.
   [[nodiscard]] virtual bool try_rewind() noexcept = 0;
   /// Lets the callable and the arguments go.
   virtual void let_go_inputs() noexcept = 0;
@@ -47,25 +50,41 @@ class gpu_part {
   /// null when none did.
   [[nodiscard]] virtual std::exception_ptr failed_input() const = 0;
 
+  /// The same for tasks that call the same: what was learned of one is worth something for the
+  /// others.
+  [[nodiscard]] virtual const void* callable_id() const noexcept = 0;
+
   /// False when the work is ordered, or the task has failed: the entry was not put on the list.
   NARKE_EXPORT bool add_ordered_dependent(dependent& entry) noexcept;
-  /// Step 3. The entries, first come first. Called once.
+  /// Step 3. The entries, first come first; none when it was closed before.
   NARKE_EXPORT dependent* close_ordered(bool failed) noexcept;
   [[nodiscard]] bool is_ordered() const noexcept {
-    return ordered_.load(std::memory_order_acquire) == closed_mark;
+    return (ordered_.load(std::memory_order_acquire) & closed_mark) != 0;
   }
-  /// Requires: is_ordered().
-  [[nodiscard]] bool failed_before_order() const noexcept { return failed_before_order_; }
+  /// Requires: is_ordered(). Then the errors in the slots are there, and stay.
+  [[nodiscard]] bool failed_before_order() const noexcept {
+    return (ordered_.load(std::memory_order_acquire) & failed_mark) != 0;
+  }
+
+  /// The engine's half of the task, made when it is submitted; lives as long as the task.
+  void* work = nullptr;
+  void (*destroy_work)(void* work) noexcept = nullptr;
 
  protected:
   gpu_part() noexcept = default;
-  ~gpu_part() = default;
+  ~gpu_part() {
+    if (work != nullptr) {
+      destroy_work(work);
+    }
+  }
 
  private:
   static constexpr std::uintptr_t closed_mark = 1;
+  static constexpr std::uintptr_t failed_mark = 2;
 
-  std::atomic<std::uintptr_t> ordered_{0};  // the newest entry's address, or closed_mark
-  bool failed_before_order_ = false;        // written before the list is closed
+  // Address of the newest entry; or closed_mark, with failed_mark. Written by waiting tasks'
+  // submitters, then once by who closes it.
+  std::atomic<std::uintptr_t> ordered_{0};
 };
 
 }  // namespace narke::detail

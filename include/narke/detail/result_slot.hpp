@@ -9,8 +9,8 @@
 //        the value goes at once (the list may still hold tasks that were cancelled while they
 //        waited: b lets them go);
 //     b. it closes the list of dependents by one exchange, which releases the value to every
-//        reader, and then resumes those that were on the list. (a before b: a consumer that starts
-//        because of b must not count the producer.)
+//        reader, and then resumes those that were on the list. (a before b: the producer is done
+//        with the value, and with the memory but for the list, when anybody starts because of b.)
 //  3. A dependent that finds the list closed does not wait.
 //  4. The last reference destroys the value and lets the memory go.
 #pragma once
@@ -36,6 +36,18 @@ struct dependent {
   dependent* next = nullptr;
   task_node* waiting = nullptr;
 };
+
+/// A list that has the newest entry first, the other way round.
+inline dependent* first_come_first(dependent* newest) noexcept {
+  dependent* in_order = nullptr;
+  while (newest != nullptr) {
+    dependent* next = newest->next;
+    newest->next = in_order;
+    in_order = newest;
+    newest = next;
+  }
+  return in_order;
+}
 
 class NARKE_EXPORT result_slot {
  public:
@@ -63,9 +75,11 @@ class NARKE_EXPORT result_slot {
       last_ref_gone();
     }
   }
-  /// Requires: is_ready(), and that the caller has a reference. True when nobody else has one.
+  /// Requires: the value is there, and the caller has a reference. True when nobody else has one:
+  /// the value is the caller's to move from. A GPU task's value is there before it is published;
+  /// its producer, whose pending mark does not count, no longer looks at it then.
   [[nodiscard]] bool is_last_ref() const noexcept {
-    return refs_.load(std::memory_order_acquire) == 1;
+    return (refs_.load(std::memory_order_acquire) & ~pending_mark) == 1;
   }
 
   /// Who fills this slot; null for put. Requires: the caller has a reference.
@@ -173,7 +187,8 @@ class typed_slot : public result_slot {
       std::destroy_at(std::addressof(value()));
     }
   }
-  /// Requires: is_ready() and not failed().
+  /// Requires: is_ready() and not failed(); or, for the GPU tasks that take it, that its producer's
+  /// work is ordered.
   [[nodiscard]] T& value() noexcept { return *std::launder(reinterpret_cast<T*>(storage_)); }
 
  private:

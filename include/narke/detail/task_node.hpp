@@ -34,6 +34,7 @@ enum class task_lane : std::uint8_t {
 /// The options, name and place of a task handle: shared by its tasks, counted, never changed once
 /// made.
 class task_info;
+class gpu_part;
 NARKE_EXPORT void add_ref(const task_info& info) noexcept;
 NARKE_EXPORT void release_ref(const task_info& info) noexcept;
 
@@ -54,10 +55,11 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
   // What the typed part does. None of these throws.
 
   /// Delivers the arguments, calls the callable and leaves each slot with its value or its error;
-  /// then lets the callable and the arguments go. Requires: claimed, every argument ready.
+  /// then lets the callable and the arguments go. Requires: claimed, every argument ready. Never
+  /// called for a GPU task, whose steps are those of its gpu_part.
   virtual void invoke() noexcept = 0;
   /// Leaves `error` in each slot and lets the callable and the arguments go. Requires: claimed,
-  /// invoke never called.
+  /// invoke never called. For a GPU task also after its body was called, in place of the values.
   virtual void fail(const std::exception_ptr& error) noexcept = 0;
   /// Puts the task on the list of each argument that is not ready, and counts those in `unready_`.
   virtual void register_dependencies() noexcept = 0;
@@ -111,14 +113,16 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
   }
 
   /// The error of the first argument that failed; null when none did. Requires: every argument
-  /// ready.
+  /// ready; for a GPU task, those made by GPU tasks ordered.
   [[nodiscard]] std::exception_ptr first_failed_argument() const;
 
   /// Registers `entry` on `slot`, or does nothing when it is ready. For register_dependencies.
   void depend_on(result_slot& slot, dependent& entry) noexcept {
     entry.waiting = this;
     unready_.fetch_add(1, std::memory_order_relaxed);
-    if (!slot.add_dependent(entry)) {
+    if (task_node* producer = slot.producer(); producer != nullptr && producer->gpu != nullptr) {
+      depend_on_gpu_task(*producer, slot, entry);
+    } else if (!slot.add_dependent(entry)) {
       note_argument(slot.failed());
       unready_.fetch_sub(1, std::memory_order_relaxed);
     }
@@ -150,6 +154,8 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
   bool may_end_early = false;  ///< its outcome may be decided while its body runs
   std::uint8_t attempt = 0;
 
+  gpu_part* gpu = nullptr;  ///< of a GPU task; null for a CPU task
+
   // Of the lane that it is in.
   void* lane_data = nullptr;  ///< the placement's record; the actor, which the task keeps in memory
 
@@ -159,6 +165,8 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
   virtual ~task_node();
 
  private:
+  void depend_on_gpu_task(task_node& producer, result_slot& slot, dependent& entry) noexcept;
+
   enum class outcome : std::uint8_t { open, of_body, early };
 
   // One for the runtime until the task has run or was dropped, and one for each slot with
@@ -175,6 +183,21 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
 /// Lets go of the actor that a call holds in memory. Set once, by the actor layer.
 using actor_release = void (*)(void* actor) noexcept;
 extern actor_release release_actor_of_call;
+
+/// Tells whoever runs GPU tasks that the host waits for the results of `producer`, which is one:
+/// their completion is to be looked for. Any thread, without a lock; often for the same task. Set
+/// once, by the worker layer.
+using completion_wanted = void (*)(task_node& producer) noexcept;
+extern completion_wanted the_completion_wanted_hook;
+NARKE_EXPORT void want_gpu_completion(task_node& producer) noexcept;
+/// The same, when a GPU task fills `slot` and it is not ready. Before a thread waits, or looks
+/// again.
+inline void want_completion(const result_slot& slot) noexcept {
+  task_node* producer = slot.producer();
+  if (producer != nullptr && producer->gpu != nullptr && !slot.is_ready()) {
+    want_gpu_completion(*producer);
+  }
+}
 
 /// Checks that a runtime is there (or starts one when nobody ever has), takes tasks, and can ever
 /// run this one. Throws task_cancelled_error while it shuts down, narke::error after an explicit

@@ -1,5 +1,4 @@
-// expect: error
-// expect: with_gpu
+// expect: with_gpu takes a callable whose first parameter is narke::gpu_context&
 #include <narke/narke.hpp>
 
 int main() {

@@ -1,0 +1,8 @@
+// expect: T must be trivially copyable
+#include <narke/narke.hpp>
+
+#include <string>
+
+int main() {
+  narke::array<std::string> words;
+}
