@@ -155,19 +155,25 @@ void emulator::collect_races(const char* entry) {
   }
 }
 
-void emulator::collect_caught_accesses() {
-  if (guard_ == nullptr) return;
-  for (const emulation::caught_access& caught : guard_->take()) {
-    const auto label = guarded_labels_.find(caught.operation);
-    const std::string who = label == guarded_labels_.end()
-                                ? std::string("the host, outside of device work,")
-                                : "'" + label->second + "'";
-    const auto block = blocks_.find(caught.address);
-    report(violation_kind::undeclared_access, "",
-           fmt::format("{} {} {:#x} without having declared it: {}", who,
-                       caught.is_write ? "wrote to" : "read", caught.address,
+/// `by` is null for what happened outside of device work.
+void emulator::report_caught(const std::vector<emulation::caught_access>& caught,
+                             const operation* by) {
+  for (const emulation::caught_access& one : caught) {
+    const bool is_by_work = by != nullptr && one.operation == by->number;
+    const auto block = blocks_.find(one.address);
+    report(violation_kind::undeclared_access, is_by_work ? name_of(by->entry) : "",
+           fmt::format("{} {} {:#x} without having declared it: {}",
+                       is_by_work ? "'" + by->label + "'" : "the host, outside of device work,",
+                       one.is_write ? "wrote to" : "read", one.address,
                        block == nullptr ? "memory of no block" : blocks_.describe(*block)));
   }
+}
+
+/// While work runs, what it does not declare is its own to collect.
+void emulator::collect_host_accesses() {
+  if (guard_ == nullptr) return;
+  const std::unique_lock alone(body_mutex_, std::try_to_lock);
+  if (alone.owns_lock()) report_caught(guard_->take(), nullptr);
 }
 
 emulator::device_state* emulator::find_device(cu_device device) {
@@ -236,19 +242,19 @@ std::uint64_t emulator::redundant_waits() {
 
 std::vector<violation> emulator::violations() {
   const std::lock_guard lock(mutex_);
-  collect_caught_accesses();
+  collect_host_accesses();
   return violations_;
 }
 
 std::size_t emulator::violation_count() {
   const std::lock_guard lock(mutex_);
-  collect_caught_accesses();
+  collect_host_accesses();
   return violation_count_;
 }
 
 void emulator::clear_violations() {
   const std::lock_guard lock(mutex_);
-  collect_caught_accesses();
+  collect_host_accesses();
   violations_.clear();
   violation_count_ = 0;
 }

@@ -211,7 +211,8 @@ class emulator {
   void report(violation_kind kind, const char* entry, std::string message);
   void report(violation_kind kind, const call& current, std::string message);
   void collect_races(const char* entry);
-  void collect_caught_accesses();
+  void report_caught(const std::vector<emulation::caught_access>& caught, const operation* by);
+  void collect_host_accesses();
   [[nodiscard]] device_state* find_device(cu_device device);
   [[nodiscard]] cu_result find_stream(const call& current, cu_stream handle, stream_ptr& stream);
   [[nodiscard]] cu_result find_event(const call& current, cu_event handle, event_ptr& event);
@@ -314,7 +315,7 @@ class emulator {
   std::condition_variable work_;      // ready_ or is_stopping_ changed
   std::condition_variable progress_;  // something was completed
   std::condition_variable never_;     // for sleeping; notified when stopping
-  std::mutex body_mutex_;             // with page protection: held while work runs, before mutex_
+  std::mutex body_mutex_;  // with page protection: held while work runs; inside mutex_ only tried
 
   std::uint64_t virtual_now_ns_ = 0;
   bool is_advancing_ = false;  // some thread runs work in virtual time
@@ -329,9 +330,8 @@ class emulator {
   std::uint64_t redundant_waits_ = 0;
   std::vector<violation> violations_;
   std::size_t violation_count_ = 0;
-  std::unique_ptr<race_detector> races_;                 // null = not asked for
-  std::unique_ptr<emulation::page_guard> guard_;         // null = not asked for
-  std::map<std::uint64_t, std::string> guarded_labels_;  // of operations that ran guarded
+  std::unique_ptr<race_detector> races_;          // null = not asked for
+  std::unique_ptr<emulation::page_guard> guard_;  // null = not asked for
 };
 
 /// In virtual time the thread that waits runs the work itself; else it waits for the others.

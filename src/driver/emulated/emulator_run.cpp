@@ -249,7 +249,6 @@ void emulator::run_front(lock_type& lock, const stream_ptr& stream) {
   std::optional<cu_result> failure;
   if (!work.is_cancelled) {
     failure = fault_of_work();
-    if (guard_ != nullptr) guarded_labels_.emplace(work.number, work.label);
     lock.unlock();
     if (!failure && !run_body(work)) failure = cu_result::launch_failed;
     if (work.kind == work_kind::closure) {
@@ -257,7 +256,7 @@ void emulator::run_front(lock_type& lock, const stream_ptr& stream) {
       work.closure.drop = nullptr;
     }
     lock.lock();
-    collect_caught_accesses();
+    report_caught(work.caught, &work);
     if (options_.clock == emulated_clock::real_time) sleep_until(lock, work.end_ns);
   }
   stream->is_busy = false;
@@ -287,7 +286,10 @@ bool emulator::run_body(operation& work) {
     default:
       break;
   }
-  if (guard_ != nullptr) guard_->close(work.accesses);
+  if (guard_ != nullptr) {
+    guard_->close(work.accesses);
+    work.caught = guard_->take();
+  }
   return is_success;
 }
 

@@ -15,6 +15,7 @@
 #include "driver/emulated/block_registry.hpp"
 #include "driver/emulated/emulated_options.hpp"
 #include "driver/emulated/entry_point.hpp"
+#include "driver/emulated/page_guard.hpp"
 #include "driver/emulated/pool_ledger.hpp"
 #include "driver/emulated/race_detector.hpp"
 #include "driver/emulated/stream_knowledge.hpp"
@@ -102,6 +103,8 @@ struct operation {
   std::vector<std::shared_ptr<host_registration>> registrations;
   std::shared_ptr<record_point> point;
   std::shared_ptr<device_block> block;
+
+  std::vector<caught_access> caught;  ///< while it ran under page protection
 
   std::vector<transfer_engine*> engines;
   std::uint64_t duration_ns = 0;

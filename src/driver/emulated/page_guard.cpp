@@ -102,7 +102,7 @@ void protect(cu_device_ptr begin, std::uint64_t bytes, int protection) {
 page_guard::page_guard() {
   struct sigaction action {};
   action.sa_sigaction = on_fault;
-  action.sa_flags = SA_SIGINFO | SA_NODEFER;
+  action.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK;
   ::sigemptyset(&action.sa_mask);
   ::sigaction(SIGSEGV, &action, &previous_action);
 }

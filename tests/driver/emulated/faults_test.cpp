@@ -3,7 +3,9 @@
 
 #include <atomic>
 #include <future>
+#include <memory>
 #include <stdexcept>
+#include <thread>
 
 #include "driver/emulated/emulated_fixture.hpp"
 
@@ -143,7 +145,6 @@ TEST_P(each_clock_fault, work_fails_when_its_turn_comes) {
   const cu_stream stream = scene.stream();
   scene.driver.inject({.nth = 2, .code = cu_result::illegal_address, .when_executed = true});
   std::atomic<int> ran{0};
-  std::promise<void> gate;
   for (int i = 0; i < 4; ++i) {
     const cu_result code = scene.run(stream, [&] { ++ran; });
     EXPECT_TRUE(code == cu_result::success || code == cu_result::illegal_address);
