@@ -10,6 +10,7 @@
 #include "base/ticks.hpp"
 #include "task/task_info.hpp"
 #include "worker/execute.hpp"
+#include "worker/gpu_task.hpp"
 #include "worker/lifecycle.hpp"
 #include "worker/thread_state.hpp"
 
@@ -316,7 +317,7 @@ void actor_core::take_turn(actor_turn& turn) noexcept {
 
 bool actor_core::try_call_in_place(task_node& node) noexcept {
   internal::borrowed_cpu cpu;
-  if (!cpu || !methods_take_permit_) {
+  if (!cpu || !methods_take_permit_ || node.gpu != nullptr) {
     return false;
   }
   {
@@ -345,6 +346,10 @@ bool actor_core::try_call_in_place(task_node& node) noexcept {
 void actor_core::run_call(task_node& node, cpu_hold hold,
                           internal::borrowed_cpu* borrowed) noexcept {
   const bool is_ours = node.claim(task_state::ready);
+  if (is_ours && node.gpu != nullptr) {
+    run_gpu_call(node, hold);
+    return;
+  }
   if (is_ours) {
     const internal::cpu_scope cpu{hold, hold == cpu_hold::placement && !methods_take_permit_
                                             ? &record_
@@ -358,6 +363,21 @@ void actor_core::run_call(task_node& node, cpu_hold hold,
   if (is_ours) {
     internal::publish(node);
   }
+  node.release_ref();
+}
+
+// A GPU method is over for the actor when its work is enqueued: methods run in stream order. The
+// engine publishes the results, at the end of the stream.
+void actor_core::run_gpu_call(task_node& node, cpu_hold hold) noexcept {
+  node.add_ref();
+  {
+    const internal::cpu_scope cpu{hold, hold == cpu_hold::placement && !methods_take_permit_
+                                            ? &record_
+                                            : internal::this_thread_state.placement};
+    constexpr std::uint64_t own_share = std::uint64_t{1} << 63;  // beyond those of the lane
+    internal::run_gpu_call(node, {record_.id | own_share, &record_.gpu_ids, record_.gpu_indices});
+  }
+  end_call(node);
   node.release_ref();
 }
 

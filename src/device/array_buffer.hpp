@@ -39,6 +39,8 @@ struct replica {
   replica_state state = replica_state::arriving;
   stream_point producer;
   point_list readers;
+  std::uint64_t made_on =
+      0;                     ///< bits of the devices whose loss, before it is complete, is its loss
   int pins = 0;              ///< tasks that are admitted and have not been enqueued yet, and copies
   bool is_leaving = false;   ///< on its way to the host, to be dropped
   replica* older = nullptr;  ///< by last use, among those of the device

@@ -53,6 +53,7 @@ device_block device_memory::allocate(std::size_t bytes, gpu_stream& stream, cu_r
 
 void device_memory::let_go(device_block block) {
   used_bytes_ -= block.bytes;
+  table_.annotate(annotation::free, block.begin, block.bytes, nullptr, "block");
   block.users.forget_complete();
   if (options_.one_allocation_a_block) {
     put_into_slab(std::move(block));
@@ -94,9 +95,8 @@ device_block device_memory::take_from_slabs(std::size_t bytes, const gpu_stream&
       const bool is_seen = stream_order::has_seen_all(stream, range->second.users);
       // Nobody can wait yet for work that is still being enqueued.
       const bool is_usable = is_seen || (may_wait && have_ended(range->second.users));
-      const bool is_better =
-          of == nullptr || (is_seen && !best_is_seen) ||
-          (is_seen == best_is_seen && range->second.bytes < best->second.bytes);
+      const bool is_better = of == nullptr || (is_seen && !best_is_seen) ||
+                             (is_seen == best_is_seen && range->second.bytes < best->second.bytes);
       if (is_usable && is_better) {
         of = &each;
         best = range;

@@ -37,6 +37,7 @@ class gpu_device {
 
   [[nodiscard]] int index() const noexcept { return index_; }
   [[nodiscard]] int ordinal() const noexcept { return ordinal_; }
+  [[nodiscard]] std::uint64_t bit() const noexcept { return std::uint64_t{1} << (index_ % 64); }
   [[nodiscard]] cu_context context() const noexcept { return context_; }
   [[nodiscard]] std::vector<cu_event>& free_events() noexcept { return free_events_; }
 
@@ -66,6 +67,7 @@ class gpu_device {
   const int ordinal_;
   device_phase phase_ = device_phase::closed;
   std::exception_ptr lost_;  // why, once it is lost or could not be opened
+  bool is_loss_told_ = false;
 
   cu_device device_ = 0;
   cu_context context_ = nullptr;

@@ -35,8 +35,7 @@ void gpu_engine::start(gpu_engine_options options) {
   order_ = std::make_unique<stream_order>(*options_.table);
   devices_.clear();
   for (std::size_t i = 0; i != options_.ordinals.size(); ++i) {
-    devices_.push_back(
-        std::make_unique<gpu_device>(static_cast<int>(i), options_.ordinals[i]));
+    devices_.push_back(std::make_unique<gpu_device>(static_cast<int>(i), options_.ordinals[i]));
   }
   learned_bytes_.clear();
   facts_ = {};
@@ -69,6 +68,7 @@ void gpu_engine::stop() noexcept {
       }
       device->threads_.clear();
       device->changed_.notify_all();
+      device->chores_.notify_all();
     }
   }
   threads.clear();  // joins
@@ -104,8 +104,8 @@ void gpu_engine::want(gpu_work& work) noexcept {
     return;
   }
   const lock_type lock{mutex_};
-  if (is_started_) {
-    device_at(work.devices.front())->changed_.notify_all();
+  for (const auto& device : devices_) {
+    device->changed_.notify_all();  // where it is, or will be, is the placement's to know
   }
 }
 
@@ -160,6 +160,11 @@ bool gpu_engine::is_on_device(const detail::array_buffer& buffer, int device) {
   const lock_type lock{mutex_};
   return is_started_ && static_cast<std::size_t>(device) < devices_.size() &&
          buffer.replica_on(*device_at(device)) != nullptr;
+}
+
+int gpu_engine::device_count() {
+  const lock_type lock{mutex_};
+  return is_started_ ? static_cast<int>(devices_.size()) : 0;
 }
 
 std::size_t gpu_engine::queue_length(int device) {
@@ -239,9 +244,8 @@ void gpu_engine::give_role_up(gpu_device& device) {
 }
 
 bool gpu_engine::has_outstanding(const gpu_device& device) const {
-  bool any = !device.submitted_.empty() || !device.prepared_.empty() ||
-             !device.admitted_.empty() || !device.again_.empty() || !device.transfers_.empty() ||
-             device.bodies_running_ != 0;
+  bool any = !device.submitted_.empty() || !device.prepared_.empty() || !device.admitted_.empty() ||
+             !device.again_.empty() || !device.transfers_.empty() || device.bodies_running_ != 0;
   for (const auto& in_stream : device.in_flight_) {
     any = any || !in_stream.empty();
   }
@@ -285,8 +289,8 @@ void gpu_engine::sleep(gpu_device& device, lock_type& lock, const std::stop_toke
     return;
   }
   const unsigned doublings = std::min(idle_turns - spins - 1, 5U);
-  device.changed_.wait_for(lock, std::min(microseconds{50} * (1U << doublings),
-                                          microseconds{1000}));
+  device.changed_.wait_for(lock,
+                           std::min(microseconds{50} * (1U << doublings), microseconds{1000}));
 }
 
 void gpu_engine::copier_loop(gpu_device& device, const std::stop_token& stop) {

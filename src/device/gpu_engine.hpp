@@ -34,7 +34,7 @@ namespace narke::internal {
 
 struct gpu_engine_options {
   const driver_table* table = nullptr;
-  std::vector<int> ordinals;              ///< of the devices, in the order of their indices
+  std::vector<int> ordinals;  ///< of the devices, in the order of their indices
   std::uint64_t reserve_bytes = std::uint64_t{512} << 20;  ///< left to others on each device
   std::uint64_t slab_bytes = std::uint64_t{64} << 20;
   bool one_allocation_a_block = false;
@@ -119,6 +119,7 @@ class gpu_engine {
   /// Bytes of `buffer` that lie on the device, and works queued there: what placement looks at.
   [[nodiscard]] bool is_on_device(const detail::array_buffer& buffer, int device);
   [[nodiscard]] std::size_t queue_length(int device);
+  [[nodiscard]] int device_count();
   [[nodiscard]] bool is_emulated() const noexcept { return options_.is_emulated; }
 
   // For arrays.

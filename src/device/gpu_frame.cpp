@@ -83,6 +83,7 @@ array_buffer* gpu_frame::make_output(std::size_t on, std::size_t bytes, device_b
   replica& made = engine.add_replica(*buffer, *here.device, std::move(block));
   made.producer = {here.stream, here.sequence};
   made.state = replica_state::ordered;
+  made.made_on = work.made_on_;
   made.pins = 1;  // until it is sealed
   here.device->builders_.push_back(&made);
   return buffer;
@@ -127,10 +128,7 @@ void gpu_frame::emulate(std::size_t on, const emulated_closure& closure) {
   {
     const internal::gpu_engine::lock_type lock{engine.mutex_};
     for (const internal::gpu_input& input : work.inputs_) {
-      if (input.on_device != nullptr) {
-        accesses.push_back(
-            {input.on_device->block.begin, input.buffer->bytes(), byte_access::read});
-      }
+      accesses.push_back({input.on_device->block.begin, input.buffer->bytes(), byte_access::read});
     }
     for (const place& each : places) {
       for (const replica* builder : each.device->builders_) {
@@ -195,9 +193,9 @@ void gpu_frame::synchronize(std::size_t on) {
 
 array_ptr gpu_frame::take_for_writing(array_ptr buffer, std::size_t on) {
   place& here = places[on];
-  const auto given = std::count_if(
-      work.inputs_.begin(), work.inputs_.end(),
-      [&](const internal::gpu_input& input) { return input.buffer == buffer.get(); });
+  const auto given =
+      std::count_if(work.inputs_.begin(), work.inputs_.end(),
+                    [&](const internal::gpu_input& input) { return input.buffer == buffer.get(); });
   device_block block;
   if (!buffer.get()->is_only(static_cast<std::uint32_t>(1 + given)) || given != 1) {
     block = take_block(on, buffer.get()->bytes());
@@ -216,6 +214,7 @@ array_ptr gpu_frame::take_for_writing(array_ptr buffer, std::size_t on) {
     }
     const internal::host_memory stale = buffer.get()->take_host_memory();
     from.producer = {&stream, here.sequence};
+    from.made_on = work.made_on_;
     ++from.pins;
     here.device->builders_.push_back(&from);
     consumed = true;

@@ -42,8 +42,8 @@ struct gpu_frame {
   std::vector<internal::temporary_block> temporaries;
   std::vector<array_buffer*> outputs;  ///< with a reference each, until the body has ended
   bool gave_role_up = false;
-  bool grew_too_far = false;           ///< an allocation failed
-  bool consumed = false;               ///< an argument was taken to be written in place
+  bool grew_too_far = false;  ///< an allocation failed
+  bool consumed = false;      ///< an argument was taken to be written in place
 
   // What the members of gpu_context do. They lock the engine's mutex where they need it.
   array_ptr allocate(std::size_t on, std::size_t bytes);

@@ -4,7 +4,7 @@
 //   1. A work is admitted when its inputs that are missing and its outputs fit into what is free:
 //      never by waiting while it holds something. The works of a device are admitted in order, so
 //      the first always gets its turn: all that is pinned then belongs to works that will end.
-//   2. Room is made first from replicas that exist elsewhere too, then from the least recently used,
+//   2. Room is made first from replicas that exist elsewhere, then from the least recently used,
 //      which are copied to the host before they go.
 //   3. Nothing pinned is taken. Pins are held from admission until the body was called, and by
 //      copies.
@@ -29,9 +29,9 @@ constexpr std::size_t small_copy_bytes = std::size_t{64} << 10;  // the driver t
 std::uint64_t gpu_engine::missing_bytes(const gpu_work& work, const gpu_device& device) const {
   std::uint64_t missing = 0;
   for (auto input = work.inputs_.begin(); input != work.inputs_.end(); ++input) {
-    const bool is_first = std::none_of(
-        work.inputs_.begin(), input,
-        [&](const gpu_input& earlier) { return earlier.buffer == input->buffer; });
+    const bool is_first = std::none_of(work.inputs_.begin(), input, [&](const gpu_input& earlier) {
+      return earlier.buffer == input->buffer;
+    });
     if (is_first && input->buffer->replica_on(device) == nullptr) {
       missing += device_memory::rounded(input->buffer->bytes());
     }
@@ -82,8 +82,7 @@ gpu_engine::admission gpu_engine::try_admit(gpu_work& work, gpu_device& device,
   }
   const std::uint64_t outputs = wanted_output_bytes(work);
   const std::uint64_t needed = missing_bytes(work, device) + outputs;
-  if (make_room(device, needed + device.reserved_bytes_, true) &&
-      place_inputs(work, device, why)) {
+  if (make_room(device, needed + device.reserved_bytes_, true) && place_inputs(work, device, why)) {
     work.reserved_bytes_ = outputs;
     device.reserved_bytes_ += outputs;
     return admission::admitted;
@@ -95,9 +94,8 @@ gpu_engine::admission gpu_engine::try_admit(gpu_work& work, gpu_device& device,
   // Nobody else will give anything back: what is there does not do.
   const bool is_alone = device.admitted_.empty() && device.bodies_running_ == 0 &&
                         device.transfers_.empty() && device.again_.empty();
-  const bool is_drained =
-      std::all_of(device.in_flight_.begin(), device.in_flight_.end(),
-                  [](const auto& in_stream) { return in_stream.empty(); });
+  const bool is_drained = std::all_of(device.in_flight_.begin(), device.in_flight_.end(),
+                                      [](const auto& in_stream) { return in_stream.empty(); });
   if (is_alone && is_drained && !work.tried_last_) {
     work.tried_last_ = true;  // the slabs that are free now can be given back and taken anew
     return admission::later;
@@ -147,8 +145,7 @@ bool gpu_engine::drop_if_elsewhere(replica& candidate) {
   }
   const auto& all = candidate.buffer->replicas();
   const bool is_elsewhere =
-      candidate.buffer->is_on_host() ||
-      std::any_of(all.begin(), all.end(), [&](const auto& other) {
+      candidate.buffer->is_on_host() || std::any_of(all.begin(), all.end(), [&](const auto& other) {
         return other.get() != &candidate && other->state == replica_state::ordered &&
                !other->is_leaving && other->device->phase_ == device_phase::open;
       });
@@ -162,7 +159,9 @@ bool gpu_engine::drop_if_elsewhere(replica& candidate) {
 void gpu_engine::drop(replica& gone) {
   gpu_device& device = *gone.device;
   device.unlink(gone);
-  std::erase(device.builders_, &gone);
+  if (std::erase(device.builders_, &gone) != 0) {
+    gone.producer.sequence = std::max(gone.producer.sequence, gone.producer.stream->ended);
+  }
   if (device.memory_ != nullptr) {
     device_block block = std::move(gone.block);
     block.users = gone.users();
@@ -235,12 +234,12 @@ replica* gpu_engine::bring(detail::array_buffer& buffer, gpu_device& device,
     return nullptr;
   }
   replica& made = add_replica(buffer, device, std::move(block));
-  const bool did = source != nullptr ? copy_from_peer(made, *source)
-                   : buffer.bytes() <= small_copy_bytes
-                       ? copy_small_from_host(made)
-                       : (begin_transfer(transfer_direction::to_device, made,
-                                         transfer_urgency::waited_for),
-                          true);
+  const bool did =
+      source != nullptr ? copy_from_peer(made, *source)
+      : buffer.bytes() <= small_copy_bytes
+          ? copy_small_from_host(made)
+          : (begin_transfer(transfer_direction::to_device, made, transfer_urgency::waited_for),
+             true);
   if (!did) {
     why = device.lost_;
     return nullptr;
@@ -269,6 +268,7 @@ replica& gpu_engine::add_replica(detail::array_buffer& buffer, gpu_device& devic
   auto made = std::make_unique<replica>();
   made->buffer = &buffer;
   made->device = &device;
+  made->made_on = device.bit();
   made->block = std::move(block);
   device.link(*made);
   buffer.set_known_to_engine();
@@ -288,6 +288,7 @@ bool gpu_engine::copy_from_peer(replica& to, replica& from) {
   stream_order::end_work(stream, now_ns());
   to.producer = {&stream, stream.ended};
   to.state = replica_state::ordered;
+  to.made_on = is_complete(from.producer) ? to.device->bit() : from.made_on | to.device->bit();
   from.readers.add(to.producer);
   facts_.bytes_between_devices += to.buffer->bytes();
   return true;

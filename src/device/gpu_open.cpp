@@ -25,10 +25,10 @@ cu_mem_pool make_pool(const driver_table& table, cu_device device) {
   cu_mem_pool pool = nullptr;
   check_driver(table, table.mem_pool_create(&pool, &props), "cuMemPoolCreate");
   std::uint64_t keep_all = UINT64_MAX;
-  check_driver(table,
-               table.mem_pool_set_attribute(pool, cu_mem_pool_attribute::release_threshold,
-                                            &keep_all),
-               "cuMemPoolSetAttribute");
+  check_driver(
+      table,
+      table.mem_pool_set_attribute(pool, cu_mem_pool_attribute::release_threshold, &keep_all),
+      "cuMemPoolSetAttribute");
   // Hidden waits between streams otherwise.
   int off = 0;
   check_driver(table,
@@ -48,6 +48,7 @@ void gpu_engine::open(gpu_device& device, lock_type& lock) {
   lock.unlock();
   const driver_table& table = *options_.table;
   try {
+    check_driver(table, table.init(0), "cuInit");
     check_driver(table, table.device_get(&device.device_, device.ordinal_), "cuDeviceGet");
     check_driver(table, table.device_primary_ctx_retain(&device.context_, device.device_),
                  "cuDevicePrimaryCtxRetain");
@@ -123,14 +124,13 @@ void gpu_engine::make_staging(gpu_device& device) {
   staging_area area;
   area.chunk_bytes = options_.chunk_bytes;
   area.bytes = 2 * options_.slots_a_direction * options_.chunk_bytes;
-  void* begin = ::mmap(nullptr, area.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-                       0);
+  void* begin =
+      ::mmap(nullptr, area.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (begin == MAP_FAILED) {
     throw std::bad_alloc{};
   }
   area.begin = static_cast<std::byte*>(begin);
-  const cu_result code =
-      table.mem_host_register(begin, area.bytes, cu_mem_host_register_portable);
+  const cu_result code = table.mem_host_register(begin, area.bytes, cu_mem_host_register_portable);
   if (code != cu_result::success) {
     ::munmap(begin, area.bytes);
     check_driver(table, code, "cuMemHostRegister");
@@ -155,8 +155,7 @@ void gpu_engine::link_peers(gpu_device& device) {
     }
     const auto link = [&](gpu_device& reader, gpu_device& owner) {
       int can = 0;
-      if (table.device_can_access_peer(&can, reader.device_, owner.device_) !=
-              cu_result::success ||
+      if (table.device_can_access_peer(&can, reader.device_, owner.device_) != cu_result::success ||
           can == 0) {
         return;
       }
@@ -182,9 +181,10 @@ void gpu_engine::close(gpu_device& device) noexcept {
     detail::array_buffer& buffer = *device.oldest_->buffer;
     drop(*device.oldest_);
     if (!buffer.is_on_host() && buffer.replicas().empty()) {
-      buffer.set_lost(std::make_exception_ptr(object_lost_error{
-          "the array was on a GPU alone, and the runtime was shut down. Call host() before, or keep "
-          "a handle to it while narke::shutdown() runs"}));
+      buffer.set_lost(std::make_exception_ptr(
+          object_lost_error{"the array was on a GPU alone, and the runtime was shut down. Call "
+                            "host() before, or keep "
+                            "a handle to it while narke::shutdown() runs"}));
     }
   }
   device.memory_->release_all();
@@ -231,6 +231,15 @@ void gpu_engine::lose(gpu_device& device, cu_result code, const char* call) {
   device.phase_ = device_phase::lost;
   for (const auto& stream : order_->streams()) {
     stream->is_lost = stream->is_lost || stream->device == &device;
+  }
+  for (const auto& other : devices_) {
+    for (const auto& in_stream : other->in_flight_) {
+      for (gpu_work* work : in_stream) {
+        if (other.get() != &device && (work->made_on_ & device.bit()) != 0) {
+          work->tainted_ = device.lost_;
+        }
+      }
+    }
   }
   fail_transfers(device);
   while (device.oldest_ != nullptr) {

@@ -74,13 +74,17 @@ bool gpu_engine::finish_complete(gpu_device& device, lock_type& lock) {
     }
     device.reserved_bytes_ = 0;
   }
-  if (complete.empty() && failed.empty()) {
+  const bool is_to_tell = is_lost && !std::exchange(device.is_loss_told_, true);
+  if (complete.empty() && failed.empty() && !is_to_tell) {
     return false;
   }
   const std::exception_ptr why = device.lost_;
   lock.unlock();
+  if (is_to_tell && on_device_lost != nullptr) {
+    on_device_lost(device.index_, why);
+  }
   for (gpu_work* work : complete) {
-    work->completed(nullptr);
+    work->completed(work->tainted_);
   }
   for (gpu_work* work : failed) {
     work->completed(why);
@@ -163,13 +167,11 @@ gpu_work* gpu_engine::next_runnable(gpu_device& device) {
       work.stream_ = &stream_for(device, work.share_id);
     }
     const std::size_t slot = slot_of(device, *work.stream_);
-    const bool is_first =
-        std::find(passed.begin(), passed.end(), work.stream_) == passed.end();
+    const bool is_first = std::find(passed.begin(), passed.end(), work.stream_) == passed.end();
     const bool has_inputs =
         std::all_of(work.inputs_.begin(), work.inputs_.end(), [](const gpu_input& input) {
-          return input.on_device == nullptr ||
-                 (input.on_device->state == replica_state::ordered &&
-                  input.on_device->producer.sequence <= input.on_device->producer.stream->ended);
+          return input.on_device->state == replica_state::ordered &&
+                 input.on_device->producer.sequence <= input.on_device->producer.stream->ended;
         });
     if (is_first && has_inputs && !device.leased_[slot] &&
         device.in_flight_[slot].size() < options_.works_in_flight_max) {
@@ -183,8 +185,7 @@ gpu_work* gpu_engine::next_runnable(gpu_device& device) {
 
 std::size_t gpu_engine::slot_of(const gpu_device& device, const gpu_stream& stream) noexcept {
   return static_cast<std::size_t>(
-      std::find(device.compute_.begin(), device.compute_.end(), &stream) -
-      device.compute_.begin());
+      std::find(device.compute_.begin(), device.compute_.end(), &stream) - device.compute_.begin());
 }
 
 gpu_stream& gpu_engine::stream_for(gpu_device& device, std::uint64_t share_id) {
@@ -211,9 +212,9 @@ void gpu_engine::forget_share(gpu_device& device, const gpu_work& work) {
   }
   for (const int index : work.devices) {
     gpu_device& each = *device_at(index);
-    const auto share = std::find_if(
-        each.shares_.begin(), each.shares_.end(),
-        [&](const share_stream& one) { return one.share_id == work.share_id; });
+    const auto share =
+        std::find_if(each.shares_.begin(), each.shares_.end(),
+                     [&](const share_stream& one) { return one.share_id == work.share_id; });
     const bool has_it = &each == &device || work.has_begun_;
     if (has_it && share != each.shares_.end() && --share->works == 0) {
       each.shares_.erase(share);
@@ -261,21 +262,23 @@ void gpu_engine::run(gpu_work& work, gpu_device& device, lock_type& lock) {
 bool gpu_engine::begin_body(gpu_work& work, gpu_device& device, detail::gpu_frame& frame) {
   gpu_stream& stream = *work.stream_;
   work.sequence_ = stream_order::next_sequence(stream);
-  work.devices_mask_ = 0;
+  work.made_on_ = 0;
   for (const gpu_input& input : work.inputs_) {
-    if (input.on_device != nullptr &&
-        !check(device, order_->wait(stream, input.on_device->producer), "cuStreamWaitEvent")) {
+    if (!is_complete(input.on_device->producer)) {
+      work.made_on_ |= input.on_device->made_on;
+    }
+    if (!check(device, order_->wait(stream, input.on_device->producer), "cuStreamWaitEvent")) {
       return false;
     }
   }
   for (const int index : work.devices) {
     gpu_device& each = *device_at(index);
+    work.made_on_ |= each.bit();
     gpu_stream& its = &each == &device ? stream : stream_for(each, work.share_id);
     frame.places.push_back({&each, &its, stream_order::next_sequence(its)});
     if (&its != &stream) {
       for (const gpu_input& input : work.inputs_) {
-        if (input.on_device != nullptr &&
-            !check(each, order_->wait(its, input.on_device->producer), "cuStreamWaitEvent")) {
+        if (!check(each, order_->wait(its, input.on_device->producer), "cuStreamWaitEvent")) {
           return false;
         }
       }
@@ -309,7 +312,7 @@ void gpu_engine::end_body(gpu_work& work, gpu_device& device, detail::gpu_frame&
     }
   }
   for (const gpu_input& input : work.inputs_) {
-    if (input.on_device != nullptr && device.phase_ == device_phase::open) {
+    if (device.phase_ == device_phase::open) {
       for (const auto& place : frame.places) {
         input.on_device->readers.add({place.stream, place.sequence});
       }

@@ -90,19 +90,18 @@ bool gpu_engine::enqueue_to_host(gpu_device& device, transfer& moved) {
   if (moved.enqueued_bytes == bytes && moved.has_begun) {
     return false;
   }
-  if (from.state != replica_state::ordered || from.producer.sequence > from.producer.stream->ended) {
+  if (from.state != replica_state::ordered ||
+      from.producer.sequence > from.producer.stream->ended) {
     return false;
   }
   bool did = false;
   while (moved.enqueued_bytes < bytes || !moved.has_begun) {
-    const auto slot =
-        std::find_if(device.staging_.to_host.begin(), device.staging_.to_host.end(),
-                     [](const staging_slot& each) { return !each.is_taken; });
+    const auto slot = std::find_if(device.staging_.to_host.begin(), device.staging_.to_host.end(),
+                                   [](const staging_slot& each) { return !each.is_taken; });
     if (slot == device.staging_.to_host.end()) {
       return did;
     }
-    const std::size_t chunk =
-        std::min(device.staging_.chunk_bytes, bytes - moved.enqueued_bytes);
+    const std::size_t chunk = std::min(device.staging_.chunk_bytes, bytes - moved.enqueued_bytes);
     if (!moved.has_begun &&
         !check(device, order_->wait(stream, from.producer), "cuStreamWaitEvent")) {
       return true;
@@ -110,9 +109,8 @@ bool gpu_engine::enqueue_to_host(gpu_device& device, transfer& moved) {
     moved.has_begun = true;
     if (chunk != 0 &&
         !check(device,
-               options_.table->memcpy_dtoh_async(slot->data,
-                                                 from.block.begin + moved.enqueued_bytes, chunk,
-                                                 stream.handle),
+               options_.table->memcpy_dtoh_async(
+                   slot->data, from.block.begin + moved.enqueued_bytes, chunk, stream.handle),
                "cuMemcpyDtoHAsync")) {
       return true;
     }
@@ -148,22 +146,27 @@ copy_chore gpu_engine::next_chore(gpu_device& device) {
       }
       const transfer::chunk& landed = each.chunks.front();
       each.has_chore = true;
-      return {&each, static_cast<std::byte*>(each.buffer->host_data()) + landed.offset,
-              landed.slot->data, landed.bytes, landed.offset, landed.slot};
+      return {&each,
+              static_cast<std::byte*>(each.buffer->host_data()) + landed.offset,
+              landed.slot->data,
+              landed.bytes,
+              landed.offset,
+              landed.slot};
     }
-    const auto slot =
-        std::find_if(device.staging_.to_device.begin(), device.staging_.to_device.end(),
-                     [](const staging_slot& one) {
-                       return !one.is_taken && is_complete(one.last_use);
-                     });
+    const auto slot = std::find_if(
+        device.staging_.to_device.begin(), device.staging_.to_device.end(),
+        [](const staging_slot& one) { return !one.is_taken && is_complete(one.last_use); });
     if (slot != device.staging_.to_device.end()) {
       slot->is_taken = true;
       each.has_chore = true;
-      const std::size_t chunk = std::min(device.staging_.chunk_bytes,
-                                         each.buffer->bytes() - each.enqueued_bytes);
-      return {&each, slot->data,
-              static_cast<const std::byte*>(each.buffer->host_data()) + each.enqueued_bytes, chunk,
-              each.enqueued_bytes, &*slot};
+      const std::size_t chunk =
+          std::min(device.staging_.chunk_bytes, each.buffer->bytes() - each.enqueued_bytes);
+      return {&each,
+              slot->data,
+              static_cast<const std::byte*>(each.buffer->host_data()) + each.enqueued_bytes,
+              chunk,
+              each.enqueued_bytes,
+              &*slot};
     }
   }
   return {};

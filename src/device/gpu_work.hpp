@@ -30,7 +30,7 @@ class gpu_work {
   gpu_work& operator=(const gpu_work&) = delete;
   virtual ~gpu_work() = default;
 
-  // The steps. All are called outside the engine's mutex, by the thread that submits for the device.
+  // The steps. All are called outside the engine's mutex, by the device's submitter.
 
   /// Gets the arguments ready and visits each array that the body needs on its device. Throws what
   /// the user's types throw: the work has then failed.
@@ -38,7 +38,7 @@ class gpu_work {
                        void* context) = 0;
   /// Calls the body.
   virtual void run_body(gpu_context& gpu) noexcept = 0;
-  /// After a body that ran out of memory: whether it can be called again; its results are then gone.
+  /// After a body ran out of memory: whether it can be called again; its results are then gone.
   [[nodiscard]] virtual bool try_rewind() noexcept = 0;
   /// Whether the body threw.
   [[nodiscard]] virtual bool body_failed() const noexcept = 0;
@@ -50,11 +50,14 @@ class gpu_work {
 
   // Set before submission.
 
-  std::uint64_t share_id = 0;           ///< works of one share run in one stream, one after another
-  std::vector<int> devices;             ///< indices; the first is where the inputs go
-  std::uint64_t gpu_memory_bytes = 0;   ///< asked for: outputs and scratch
-  const void* key = nullptr;            ///< what the engine learns by: the task's handle
-  const char* label = "task";           ///< lives as long as the work
+  std::uint64_t share_id = 0;          ///< works of one share run in one stream, one after another
+  std::vector<int> devices;            ///< indices; the first is where the inputs go
+  std::uint64_t gpu_memory_bytes = 0;  ///< asked for: outputs and scratch
+  const void* key = nullptr;           ///< what the engine learns by: the task's handle
+  const char* label = "task";          ///< lives as long as the work
+
+  /// What its body has allocated. Once it is ordered.
+  [[nodiscard]] std::uint64_t reached_bytes() const noexcept { return reached_bytes_; }
 
   /// A thread waits for it, or a CPU task: its end is to be seen soon. Any thread.
   std::atomic<bool> is_wanted{false};
@@ -75,7 +78,8 @@ class gpu_work {
   bool tried_last_ = false;
   gpu_stream* stream_ = nullptr;
   std::uint64_t sequence_ = 0;
-  std::uint64_t devices_mask_ = 0;    // of devices whose loss is its loss
+  std::uint64_t made_on_ = 0;  // bits of the devices whose loss, while it is in flight, is its loss
+  std::exception_ptr tainted_;  // by the loss of another device, of which its inputs came
 };
 
 }  // namespace narke::internal

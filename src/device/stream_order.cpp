@@ -28,9 +28,9 @@ gpu_stream& stream_order::add_stream(gpu_device& device, int priority) {
   auto stream = std::make_unique<gpu_stream>();
   stream->device = &device;
   stream->index = streams_.size();
-  check_driver(table_,
-               table_.stream_create_with_priority(&stream->handle, cu_stream_non_blocking, priority),
-               "cuStreamCreateWithPriority");
+  check_driver(
+      table_, table_.stream_create_with_priority(&stream->handle, cu_stream_non_blocking, priority),
+      "cuStreamCreateWithPriority");
   return *streams_.emplace_back(std::move(stream));
 }
 
@@ -71,9 +71,9 @@ cu_result stream_order::wait(gpu_stream& stream, stream_point point) {
       return code;
     }
   }
-  const auto marker = std::find_if(
-      producer.markers.begin(), producer.markers.end(),
-      [&](const stream_marker& each) { return each.sequence >= point.sequence; });
+  const auto marker =
+      std::find_if(producer.markers.begin(), producer.markers.end(),
+                   [&](const stream_marker& each) { return each.sequence >= point.sequence; });
   const cu_result code = table_.stream_wait_event(stream.handle, marker->event, 0);
   if (code != cu_result::success) {
     return code;

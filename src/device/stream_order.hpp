@@ -64,10 +64,10 @@ struct stream_marker {
 struct gpu_stream {
   gpu_device* device = nullptr;
   cu_stream handle = nullptr;
-  std::size_t index = 0;          ///< among all streams of the engine
-  std::uint64_t ended = 0;        ///< the newest work that is enqueued to its last operation
-  std::uint64_t completed = 0;    ///< the newest work that the host knows to be complete
-  std::uint64_t marked = 0;       ///< the newest work that an event covers
+  std::size_t index = 0;                ///< among all streams of the engine
+  std::uint64_t ended = 0;              ///< the newest work that is enqueued to its last operation
+  std::uint64_t completed = 0;          ///< the newest work that the host knows to be complete
+  std::uint64_t marked = 0;             ///< the newest work that an event covers
   std::uint64_t unmarked_since_ns = 0;  ///< when the first work after `marked` ended
   std::deque<stream_marker> markers;    ///< recorded, not seen complete; oldest first
   std::vector<std::uint64_t> seen;      ///< by stream index: what later work here comes after

@@ -5,8 +5,8 @@
 //
 //   to the GPU:   host → slot (a chore), slot → GPU (enqueued); the slot is free when the host has
 //                 seen that copy complete; the replica is ordered when the last is enqueued
-//   to the host:  GPU → slot (enqueued), seen complete, slot → host (a chore), the slot is free; the
-//                 GPU's block may go when the last copy is enqueued
+//   to the host:  GPU → slot (enqueued), seen complete, slot → host (a chore), the slot is free;
+//                 the block may go when the last copy is enqueued
 #pragma once
 
 #include <cstddef>

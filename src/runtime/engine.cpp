@@ -16,8 +16,10 @@
 #include "base/output_file.hpp"
 #include "base/ticks.hpp"
 #include "observe/event.hpp"
+#include "runtime/gpu_runtime.hpp"
 #include "store/object_store.hpp"
 #include "worker/execute.hpp"
+#include "worker/gpu_task.hpp"
 #include "worker/lifecycle.hpp"
 #include "worker/placement_lane.hpp"
 #include "worker/thread_state.hpp"
@@ -78,6 +80,7 @@ void connect_actors() {
 void start_locked(const runtime_options& options) {
   static const bool at_exit = [] {
     connect_actors();
+    connect_gpu_engine();
     start_tick_calibration();
     return std::atexit(shut_down_at_exit) == 0;
   }();
@@ -92,6 +95,7 @@ void start_locked(const runtime_options& options) {
   set_store_limit_bytes(settings->object_store_bytes);
   placement_lane::instance().configure(settings->totals);
   worker_pool::instance().start(settings->totals.cpus);
+  start_gpus(*settings);
   engine_state& state = engine();
   {
     const std::lock_guard lock{state.mutex};
@@ -196,6 +200,7 @@ bool stop_runtime(std::chrono::nanoseconds timeout) {
   current_phase.store(runtime_phase::stopped, std::memory_order_seq_cst);
   worker_pool::instance().stop();
   drop_what_is_left();
+  stop_gpus();
   set_store_limit_bytes(0);
   return true;
 }

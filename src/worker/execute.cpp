@@ -10,6 +10,7 @@
 
 #include "observe/event.hpp"
 #include "task/task_info.hpp"
+#include "worker/gpu_task.hpp"
 #include "worker/lifecycle.hpp"
 #include "worker/placed_task.hpp"
 #include "worker/placement_lane.hpp"
@@ -146,34 +147,50 @@ void run_without_permit(runnable& item) noexcept {
   }
 }
 
+namespace {
+
+// `call` leaves the outcome in the slots.
+template <class Call>
+void run_as(task_node& node, const std::vector<int>* gpu_ids, std::uint64_t submitter_id,
+            Call&& call) noexcept {
+  thread_state& self = this_thread_state;
+  execution running{&node, self.current, submitter_id, gpu_ids};
+  self.current = &running;
+  node.set_state(task_state::running);
+  const std::uint64_t begin = event_begin_ticks();
+  if (node.has_ref_arguments && begin != 0) {
+    record_flows(node, begin);
+  }
+  call();
+  record_event(
+      {.begin_ticks = begin,
+       .end_ticks = begin != 0 ? ticks_now() : 0,
+       .name = begin != 0 ? trace_name(node) : nullptr,
+       .id = node.id,
+       .parent_or_from = node.parent_id,
+       .line = static_cast<std::uint32_t>(node.location.line()),
+       .kind = node.lane == task_lane::actor_call ? event_kind::actor_call : event_kind::task,
+       .failed = has_failed(node)});
+  self.current = running.outer;
+}
+
+}  // namespace
+
 void run_body(task_node& node, const std::vector<int>* gpu_ids,
               std::uint64_t submitter_id) noexcept {
-  thread_state& self = this_thread_state;
   if (is_draining()) [[unlikely]] {
     node.fail(dropped_by_shutdown());
   } else {
-    execution running{&node, self.current, submitter_id, gpu_ids};
-    self.current = &running;
-    node.set_state(task_state::running);
-    const std::uint64_t begin = event_begin_ticks();
-    if (node.has_ref_arguments && begin != 0) {
-      record_flows(node, begin);
-    }
-    node.invoke();
-    record_event(
-        {.begin_ticks = begin,
-         .end_ticks = begin != 0 ? ticks_now() : 0,
-         .name = begin != 0 ? trace_name(node) : nullptr,
-         .id = node.id,
-         .parent_or_from = node.parent_id,
-         .line = static_cast<std::uint32_t>(node.location.line()),
-         .kind = node.lane == task_lane::actor_call ? event_kind::actor_call : event_kind::task,
-         .failed = has_failed(node)});
-    self.current = running.outer;
+    run_as(node, gpu_ids, submitter_id, [&] { node.invoke(); });
   }
   if (has_failed(node)) {
     count_one(this_record().failed);
   }
+}
+
+void run_gpu_body(task_node& node, gpu_context& gpu, const std::vector<int>* gpu_ids,
+                  std::uint64_t submitter_id) noexcept {
+  run_as(node, gpu_ids, submitter_id, [&] { node.gpu->run_body(gpu); });
 }
 
 namespace {
@@ -190,7 +207,14 @@ void resume(detail::dependent* entry, bool failed, runnable** next) noexcept {
 
 }  // namespace
 
+void publish_ordered(task_node& node, bool failed) noexcept {
+  resume(node.gpu->close_ordered(failed), failed, nullptr);
+}
+
 void publish(task_node& node, runnable** next) noexcept {
+  if (node.gpu != nullptr) {
+    publish_ordered(node, true);  // unless it was ordered
+  }
   const bool is_body = node.body_has_outcome();
   node.set_state(task_state::finished);
   const std::size_t count = node.slot_count();
@@ -213,6 +237,9 @@ void publish_early(task_node& node, const std::exception_ptr& error) noexcept {
   for (std::size_t i = 0; i != count; ++i) {
     node.slot(i)->set_error(error);
     resume(node.slot(i)->close(), true, nullptr);
+  }
+  if (node.gpu != nullptr) {
+    publish_ordered(node, true);
   }
 }
 
@@ -269,6 +296,9 @@ void submit_node(task_node& node, task_lane lane) noexcept {
   node.parent_id = self.current != nullptr ? self.current->node->id : 0;
   node.submitted_ticks = ticks_now();
   count_one(this_record().submitted);
+  if (node.gpu != nullptr) {
+    attach_gpu_task(node);
+  }
   if (!node.has_ref_arguments) {
     node.set_state(task_state::ready);
     send_to_lane(node, nullptr);

@@ -4,6 +4,7 @@
 
 #include <exception>
 
+#include <narke/detail/gpu_part.hpp>
 #include <narke/detail/task_node.hpp>
 
 #include "worker/thread_state.hpp"
@@ -21,6 +22,12 @@ void run_without_permit(detail::runnable& item) noexcept;
 /// that the body makes.
 void run_body(detail::task_node& node, const std::vector<int>* gpu_ids,
               std::uint64_t submitter_id) noexcept;
+/// The same for the body of a GPU task, on the thread that submits for its device.
+void run_gpu_body(detail::task_node& node, gpu_context& gpu, const std::vector<int>* gpu_ids,
+                  std::uint64_t submitter_id) noexcept;
+/// Sends the GPU tasks that wait for the work of `node` to be enqueued to their lanes. Once; later
+/// calls do nothing.
+void publish_ordered(detail::task_node& node, bool failed) noexcept;
 /// Lets everybody see the results: closes the slots and sends the tasks that waited to their lanes.
 /// The first of them that any worker may run is put into `*next` instead, when that is given and
 /// empty.

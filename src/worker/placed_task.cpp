@@ -4,6 +4,7 @@
 
 #include "task/task_info.hpp"
 #include "worker/execute.hpp"
+#include "worker/gpu_task.hpp"
 #include "worker/lifecycle.hpp"
 #include "worker/placement_lane.hpp"
 #include "worker/worker_pool.hpp"
@@ -29,6 +30,10 @@ void on_dropped(placement_record& record) noexcept {
 }  // namespace
 
 void submit_placed(task_node& node) noexcept {
+  if (node.gpu != nullptr) {
+    submit_gpu_task(node);
+    return;
+  }
   auto* record = new placement_record{.id = node.id,
                                       .request = &node.info->request(),
                                       .submitted_ticks = node.submitted_ticks,
@@ -59,6 +64,9 @@ detail::runnable* execute_placed(task_node& node) noexcept {
 }
 
 bool withdraw_placed(task_node& node) noexcept {
+  if (node.gpu != nullptr) {
+    return placement_lane::instance().withdraw(node.id) != nullptr;  // the task owns its record
+  }
   const std::unique_ptr<placement_record> record{placement_lane::instance().withdraw(node.id)};
   return record != nullptr;
 }

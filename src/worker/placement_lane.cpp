@@ -75,6 +75,10 @@ void placement_lane::step_locked(decisions& made, std::uint64_t fast_lane_head) 
   for (const assignment& each : result.assignments) {
     placement_record* record = records_.at(each.id);
     record->gpu_ids = each.granted->gpu_ids();
+    record->share = each.share;
+    for (const gpu_share& gpu : each.granted->gpus) {
+      record->gpu_indices.push_back(gpu.index);
+    }
     made.granted.push_back(record);
   }
 }
@@ -101,7 +105,13 @@ void placement_lane::submit(placement_record& record) noexcept {
     is_taken = core_ != nullptr && !core_->infeasible_reason(*record.request);
     if (is_taken) {
       records_.emplace(record.id, &record);
-      core_->on_submitted({record.id, *record.request, record.submitted_ticks, record.for_life});
+      core_->on_submitted({.id = record.id,
+                           .request = *record.request,
+                           .submitted_ticks = record.submitted_ticks,
+                           .for_life = record.for_life,
+                           .in_stream_order = record.in_stream_order,
+                           .inputs = record.inputs,
+                           .follows = record.follows});
     }
   });
   if (!is_taken) {
@@ -136,6 +146,32 @@ detail::runnable* placement_lane::finished_next(placement_record& record) noexce
 void placement_lane::finished(placement_record& record) noexcept {
   if (detail::runnable* next = finished_next(record)) {
     worker_pool::instance().hand_over(*next);
+  }
+}
+
+void placement_lane::ordered(const placement_record& record) noexcept {
+  handle([&] {
+    if (records_.contains(record.id)) {
+      core_->on_ordered(record.id);
+    }
+  });
+}
+
+void placement_lane::device_lost(int gpu_index) noexcept {
+  std::vector<placement_record*> hopeless;
+  handle([&] {
+    if (core_ == nullptr) {
+      return;
+    }
+    core_->on_device_lost(gpu_index);
+    for (const ticket_id id : core_->take_infeasible()) {
+      const auto found = records_.find(id);
+      hopeless.push_back(found->second);
+      records_.erase(found);
+    }
+  });
+  for (placement_record* record : hopeless) {
+    (record->lost != nullptr ? record->lost : record->dropped)(*record);
   }
 }
 

@@ -31,8 +31,17 @@ struct placement_record {
   void (*granted)(placement_record& record) noexcept = nullptr;
   /// Called, outside every lock, when shutdown drops a request that waits.
   void (*dropped)(placement_record& record) noexcept = nullptr;
+  /// Called, outside every lock, when a device was lost that the request needs; null: `dropped`.
+  void (*lost)(placement_record& record) noexcept = nullptr;
   void* owner = nullptr;
   std::vector<int> gpu_ids;  ///< once granted
+
+  // Of GPU tasks, whose bodies only enqueue work.
+  bool in_stream_order = false;
+  input_bytes inputs = {};
+  ticket_id follows = 0;
+  share_id share = 0;            ///< once granted
+  std::vector<int> gpu_indices;  ///< once granted: places in resource_totals::gpus
 };
 
 /// What is in use beside the fast lane.
@@ -59,6 +68,11 @@ class placement_lane {
   /// null.
   [[nodiscard]] detail::runnable* finished_next(placement_record& record) noexcept;
   void finished(placement_record& record) noexcept;
+  /// A GPU task's work is enqueued: another may follow it on its share.
+  void ordered(const placement_record& record) noexcept;
+  /// A GPU, by its place in resource_totals::gpus, is lost. Requests that can never be met any more
+  /// are told by `lost`.
+  void device_lost(int gpu_index) noexcept;
   void blocked(placement_record& record) noexcept;
   void unblocked(placement_record& record) noexcept;
   /// A worker hands its permit over. Returns an item as finished_next does.

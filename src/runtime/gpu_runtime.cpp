@@ -1,0 +1,113 @@
+#include "runtime/gpu_runtime.hpp"
+
+#include <cstdlib>
+#include <memory>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/environment.hpp"
+#include "base/log.hpp"
+#include "device/gpu_engine.hpp"
+#include "driver/cuda_driver.hpp"
+#include "driver/emulated/emulated_driver.hpp"
+
+namespace narke::internal {
+namespace {
+
+// What the engine's table belongs to. Guarded by the runtime's life lock.
+struct gpu_driver {
+  std::unique_ptr<emulated_driver> emulated;
+  driver_table table;
+  bool is_checked = false;
+};
+
+gpu_driver& the_driver() {
+  static auto* driver = new gpu_driver;
+  return *driver;
+}
+
+// NARKE_GPU_CHECK=1: emulated devices look for races too, and shutdown ends the process when the
+// rules of the driver were broken.
+bool wants_checks() {
+  const auto value = environment_value("NARKE_GPU_CHECK");
+  return value && !value->empty() && *value != "0";
+}
+
+emulated_options emulated_like(const machine& described, bool is_checked) {
+  emulated_options options;
+  options.gpus.clear();
+  for (const gpu_info& gpu : described.gpus) {
+    options.gpus.push_back({.name = gpu.name,
+                            .uuid = gpu.uuid,
+                            .pci_bus_id = gpu.pci_bus_id,
+                            .memory_bytes = gpu.memory_total_bytes.value_or(0)});
+  }
+  const std::size_t count = options.gpus.size();
+  options.links.assign(count, std::vector<emulated_link>(count, {.can_access = true}));
+  options.model.context_bytes = 0;  // what was asked for is what tasks can have
+  options.detect_races = is_checked;
+  return options;
+}
+
+void tell_violations(const emulated_driver& driver, bool is_checked) noexcept {
+  const auto found = driver.violations();
+  if (found.empty()) {
+    return;
+  }
+  constexpr std::size_t told_max = 10;
+  for (std::size_t i = 0; i != std::min(told_max, found.size()); ++i) {
+    log_error(fmt::format("emulated GPU: {}: {}", violation_name(found[i].kind), found[i].message));
+  }
+  log_error(
+      fmt::format("emulated GPUs: {} breaks of the driver's rules; a real GPU would have "
+                  "given wrong results or failed",
+                  found.size()));
+  if (is_checked) {
+    std::abort();
+  }
+}
+
+}  // namespace
+
+void start_gpus(const runtime_settings& settings) {
+  const machine& described = settings.described;
+  if (described.gpus.empty()) {
+    return;
+  }
+  gpu_driver& driver = the_driver();
+  gpu_engine_options options;
+  for (const gpu_info& gpu : described.gpus) {
+    options.ordinals.push_back(gpu.index);
+  }
+  if (described.gpus.front().is_emulated) {
+    driver.is_checked = wants_checks();
+    driver.emulated =
+        std::make_unique<emulated_driver>(emulated_like(described, driver.is_checked));
+    driver.table = driver.emulated->table();
+    options.is_emulated = true;
+    options.reserve_bytes = 0;
+  } else {
+    cuda_driver loaded = load_cuda_driver();
+    if (loaded.state != driver_state::present) {
+      log_warning(loaded.problem);
+      return;
+    }
+    driver.table = loaded.table;
+  }
+  options.table = &driver.table;
+  options.one_allocation_a_block = environment_value("NARKE_GPU_ALLOCATOR") == "driver";
+  gpu_engine::instance().start(std::move(options));
+}
+
+void stop_gpus() noexcept {
+  gpu_engine::instance().stop();
+  gpu_driver& driver = the_driver();
+  if (driver.emulated != nullptr) {
+    driver.emulated->check_leaks();
+    tell_violations(*driver.emulated, driver.is_checked);
+    driver.emulated.reset();
+  }
+}
+
+}  // namespace narke::internal

@@ -1,0 +1,249 @@
+#include "worker/gpu_task.hpp"
+
+#include <atomic>
+#include <utility>
+
+#include <narke/detail/gpu_part.hpp>
+#include <narke/errors.hpp>
+#include <narke/task.hpp>
+
+#include "task/task_info.hpp"
+#include "worker/execute.hpp"
+#include "worker/lifecycle.hpp"
+#include "worker/placement_lane.hpp"
+
+namespace narke::internal {
+
+using detail::task_node;
+using detail::task_state;
+
+namespace {
+
+// The engine's half of one GPU task. The node owns it; the engine and the lane have it only while
+// they have a reference to the node.
+class gpu_task final : public gpu_work {
+ public:
+  explicit gpu_task(task_node& node) : node_{node} {}
+
+  task_node& node() noexcept { return node_; }
+  placement_record& record() noexcept { return record_; }
+  void set_call(const std::vector<int>* gpu_ids, std::uint64_t submitter_id) noexcept {
+    gpu_ids_ = gpu_ids;
+    submitter_id_ = submitter_id;
+    is_call_ = true;
+  }
+  void wait_until_ordered() noexcept { is_ordered_.wait(false, std::memory_order_acquire); }
+
+  void prepare(void (*visit)(void*, detail::array_buffer&), void* context) override {
+    if (is_draining()) {
+      std::rethrow_exception(dropped_by_shutdown());
+    }
+    node_.gpu->prepare_inputs(visit, context);
+  }
+  void run_body(gpu_context& gpu) noexcept override {
+    run_gpu_body(node_, gpu, gpu_ids_, submitter_id_);
+  }
+  bool try_rewind() noexcept override { return node_.gpu->try_rewind(); }
+  bool body_failed() const noexcept override {
+    return !node_.body_has_outcome() || node_.slot(0)->failed();
+  }
+
+  void ordered() noexcept override {
+    node_.gpu->let_go_inputs();
+    if (node_.body_has_outcome()) {  // else whoever published early told those who wait
+      publish_ordered(node_, node_.slot(0)->failed());
+    }
+    was_ordered_ = true;
+    if (is_call_) {
+      tell_ordered();
+    } else {
+      placement_lane::instance().ordered(record_);
+    }
+  }
+
+  void completed(const std::exception_ptr& error) noexcept override {
+    if (error != nullptr && !was_ordered_) {
+      node_.fail(error);
+      count_one(this_record().failed);
+      publish_ordered(node_, true);
+    } else if (error != nullptr && node_.body_has_outcome()) {
+      // The values stay where consumers in stream order may be looking at them.
+      for (std::size_t i = 0; i != node_.slot_count(); ++i) {
+        node_.slot(i)->set_error(error);
+      }
+    }
+    if (was_ordered_ && body_failed()) {
+      count_one(this_record().failed);
+    }
+    if (is_call_) {
+      tell_ordered();
+    } else {
+      placement_lane::instance().finished(record_);
+    }
+    publish(node_);
+    node_.release_ref();
+  }
+
+  void set_place(placement_record& granted) {
+    share_id = granted.share;
+    devices = granted.gpu_indices;
+    gpu_ids_ = &granted.gpu_ids;
+    submitter_id_ = node_.id;
+  }
+
+ private:
+  void tell_ordered() noexcept {
+    is_ordered_.store(true, std::memory_order_release);
+    is_ordered_.notify_all();
+  }
+
+  task_node& node_;
+  placement_record record_;
+  const std::vector<int>* gpu_ids_ = nullptr;
+  std::uint64_t submitter_id_ = 0;
+  bool is_call_ = false;
+  bool was_ordered_ = false;             // the engine's thread alone
+  std::atomic<bool> is_ordered_{false};  // of an actor's call: its turn waits for it
+};
+
+gpu_task& task_of(task_node& node) noexcept {
+  return *static_cast<gpu_task*>(node.gpu->work);
+}
+task_node& node_of(const placement_record& record) noexcept {
+  return *static_cast<task_node*>(record.owner);
+}
+
+// Whoever cancels claims first, and leaves a record that was granted to this.
+void on_granted(placement_record& record) noexcept {
+  task_node& node = node_of(record);
+  if (!node.claim(task_state::ready)) {
+    placement_lane::instance().finished(record);
+    node.release_ref();
+    return;
+  }
+  node.set_state(task_state::running);  // on its device, for everybody who asks
+  gpu_task& work = task_of(node);
+  work.set_place(record);
+  gpu_engine::instance().submit(work);
+}
+
+void on_dropped(placement_record& record) noexcept {
+  fail_ready_task(node_of(record), dropped_by_shutdown());
+}
+
+void on_lost(placement_record& record) noexcept {
+  fail_ready_task(node_of(record),
+                  std::make_exception_ptr(device_lost_error{
+                      display_name(node_of(record)) +
+                      " waits for a GPU, and none is left that could run it: a device was lost. "
+                      "Start the program again to have it back"}));
+}
+
+// What placement looks at: where GPU tasks make the inputs, and which of them is the last.
+void note_producers(const task_node& node, placement_record& record) {
+  node.visit_arguments(
+      [](void* context, const detail::result_slot& slot) {
+        auto& to = *static_cast<placement_record*>(context);
+        const task_node* producer = slot.producer();
+        if (producer != nullptr && producer->gpu != nullptr) {
+          const auto& made_by = *static_cast<const gpu_task*>(producer->gpu->work);
+          if (!made_by.devices.empty()) {
+            to.inputs.add(made_by.devices.front(),
+                          static_cast<std::int64_t>(made_by.reached_bytes()));
+            if (!slot.is_ready() && producer->lane == detail::task_lane::placement) {
+              to.follows = producer->id;
+            }
+          }
+        }
+        return true;
+      },
+      &record);
+}
+
+}  // namespace
+
+void attach_gpu_task(task_node& node) noexcept {
+  auto* work = new gpu_task{node};
+  work->key = node.gpu->callable_id();
+  if (node.info != nullptr) {
+    work->gpu_memory_bytes = static_cast<std::uint64_t>(node.info->request().gpu_memory_bytes);
+    work->label = node.info->name().empty() ? node.location.file_name() : node.info->trace_name();
+  }
+  node.gpu->work = work;
+  node.gpu->destroy_work = [](void* half) noexcept { delete static_cast<gpu_task*>(half); };
+}
+
+void submit_gpu_task(task_node& node) noexcept {
+  placement_record& record = task_of(node).record();
+  record.id = node.id;
+  record.request = &node.info->request();
+  record.submitted_ticks = node.submitted_ticks;
+  record.granted = on_granted;
+  record.dropped = on_dropped;
+  record.lost = on_lost;
+  record.owner = &node;
+  record.in_stream_order = true;
+  note_producers(node, record);
+  placement_lane::instance().submit(record);
+}
+
+void run_gpu_call(task_node& node, const gpu_call_place& place) noexcept {
+  gpu_task& work = task_of(node);
+  if (place.gpu_indices.empty()) {
+    finish_with_error(node, std::make_exception_ptr(error{
+                                display_name(node) + " takes a gpu_context, and its actor has no "
+                                                     "GPU: give the actor num_gpus"}));
+    node.release_ref();
+    return;
+  }
+  work.share_id = place.share;
+  work.devices = place.gpu_indices;
+  work.set_call(place.gpu_ids, node.id);
+  node.add_ref();  // the work is looked at after its end
+  gpu_engine::instance().submit(work);
+  {
+    const blocked_section blocked;
+    work.wait_until_ordered();
+  }
+  node.release_ref();
+}
+
+void connect_gpu_engine() noexcept {
+  the_gpu_wait_hooks.begin = []() -> void* { return new blocked_section; };
+  the_gpu_wait_hooks.end = [](void* begun) noexcept {
+    delete static_cast<blocked_section*>(begun);
+  };
+  gpu_engine::instance().on_device_lost = [](int device, const std::exception_ptr&) noexcept {
+    placement_lane::instance().device_lost(device);
+  };
+  detail::the_completion_wanted_hook = [](task_node& producer) noexcept {
+    gpu_engine::instance().want(task_of(producer));
+  };
+}
+
+}  // namespace narke::internal
+
+namespace narke::detail {
+
+// Where the inputs are there and the queue is short. Without a GPU there is no choice.
+bool gpu_is_the_better_place(const task_info&, const result_slot* const* inputs,
+                             std::size_t count) noexcept {
+  internal::gpu_engine& engine = internal::gpu_engine::instance();
+  if (!engine.is_started() || engine.device_count() == 0) {
+    return false;
+  }
+  std::size_t shortest = SIZE_MAX;
+  for (int device = 0; device != engine.device_count(); ++device) {
+    shortest = std::min(shortest, engine.queue_length(device));
+  }
+  for (std::size_t i = 0; i != count; ++i) {
+    const task_node* producer = inputs[i]->producer();
+    if (producer != nullptr && producer->gpu != nullptr) {
+      return true;  // its result is on a GPU, or will be
+    }
+  }
+  constexpr std::size_t short_queue = 4;
+  return shortest < short_queue;
+}
+
+}  // namespace narke::detail
