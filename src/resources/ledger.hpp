@@ -7,8 +7,8 @@
 //   0.3       best fit, the smallest leftover: 0.4 − 0.3 = 0.1                          → 1
 //   0.5       0.4 is too small; 0.7 − 0.5 = 0.2 beats 1 − 0.5                           → 3
 //   3 GPUs    only two are whole, though the sum is 3.1                                 → waits
-// A request that says where its input bytes lie gets the GPUs with the most of them; packing decides
-// between equals. A wish to spread goes before that.
+// A request that says where its input bytes lie gets the GPUs with the most of them; packing
+// decides between equals. A wish to spread goes before that.
 #pragma once
 
 #include <cstddef>

@@ -14,7 +14,7 @@ struct gpu_total {
   int id = 0;                     ///< the ordinal of this process
   std::int64_t memory_bytes = 0;  ///< 0 = unknown: no request with gpu_memory fits
   int numa_node = -1;             ///< OS index, unknown = -1
-  bool is_lost = false;           ///< it stays in its place, so that indices hold, and gives nothing
+  bool is_lost = false;           ///< it gives nothing, but keeps its place: indices hold
 };
 
 struct resource_totals {

@@ -1,5 +1,6 @@
 // Tickets of one shape by age. They mostly come oldest first and then stand in a plain row; those
-// that come out of order go into a heap beside it. Part of the placement core; same owner, no locks.
+// that come out of order go into a heap beside it. Part of the placement core; same owner, no
+// locks.
 #pragma once
 
 #include <algorithm>
@@ -33,7 +34,9 @@ class age_queue {
   }
 
   /// Requires: not empty.
-  [[nodiscard]] const age_key& top() const { return late_is_first() ? late_.front() : row_[first_]; }
+  [[nodiscard]] const age_key& top() const {
+    return late_is_first() ? late_.front() : row_[first_];
+  }
 
   /// Requires: not empty.
   void pop() {
@@ -50,6 +53,11 @@ class age_queue {
 
   [[nodiscard]] bool empty() const { return size() == 0; }
   [[nodiscard]] std::size_t size() const { return row_.size() - first_ + late_.size(); }
+
+  void clear() {
+    late_.clear();
+    clear_row();
+  }
 
   template <typename Keep>
   void keep_if(Keep keep) {

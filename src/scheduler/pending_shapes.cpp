@@ -96,7 +96,7 @@ pending_ticket pending_shapes::take_head(pending_shape& shape) {
 // ticket that waits again; a queue that is mostly cancelled ones is tidied.
 void pending_shapes::note_taken(pending_shape& shape) {
   if (--shape.count == 0) {
-    shape.waiting = {};
+    shape.waiting.clear();
     active_[shape.active_at] = active_.back();
     active_[shape.active_at]->active_at = shape.active_at;
     active_.pop_back();

@@ -63,6 +63,8 @@
 
 namespace narke::internal {
 
+struct share_choice;
+
 class placement_core {
  public:
   static constexpr int ageing_limit_default = 64;
@@ -130,13 +132,6 @@ class placement_core {
     std::uint64_t ticks;
     quantity cpus;
   };
-  struct share_choice {
-    bool is_possible = false;
-    stream_share* share = nullptr;  // null: a fresh allocation
-    std::int64_t input_bytes = 0;
-    int queue = 0;
-    bool is_followed = false;
-  };
   struct reservation {
     ticket_id id;
     resource_kinds kinds;
@@ -147,6 +142,8 @@ class placement_core {
   void assign(pending_shape& shape);
   [[nodiscard]] bool consider_handing_over(pending_shape& shape);
   [[nodiscard]] share_choice choose_share(const pending_shape& shape);
+  [[nodiscard]] share_choice fresh_share(const resource_request& request,
+                                         const input_bytes& inputs);
   void assign_share(pending_shape& shape, const share_choice& choice);
   void leave_share(stream_share& share, ticket_id id);
   [[nodiscard]] resource_kinds stuck(const resource_request& request,
@@ -156,6 +153,8 @@ class placement_core {
   [[nodiscard]] bool may_collect(const resource_request& request) const;
   [[nodiscard]] int take_surplus(std::uint64_t other_lane_head_ticks);
   void explain_pending(const pending_ticket& entry, ticket_explanation& result) const;
+  void explain_handing_over(const pending_ticket& entry, ticket_explanation& result) const;
+  [[nodiscard]] bool has_reserved_gpus(ticket_id id) const;
   [[nodiscard]] const reservation* reservation_before(const pending_ticket& entry) const;
   [[nodiscard]] std::vector<missing_resource> list_missing(const resource_request& request,
                                                            const resource_kinds& missing,

@@ -53,8 +53,11 @@ void placement_core::explain_pending(const pending_ticket& entry,
     return;
   }
   result.passed_by = shape.passed_by;
-  if (!missing.empty()) {
-    result.cause = wait_cause::resources;
+  if (shape.key->is_handed_over && shape.shares.usable > 0) {
+    explain_handing_over(entry, result);
+  } else if (!missing.empty()) {
+    const bool drains = missing.gpus && shares_.size() > 0 && has_reserved_gpus(entry.key.id);
+    result.cause = drains ? wait_cause::shares_drain : wait_cause::resources;
   } else if (const auto* earlier = reservation_before(entry)) {
     result.cause = wait_cause::reserved;
     result.waits_behind = earlier->id;
@@ -66,6 +69,23 @@ void placement_core::explain_pending(const pending_ticket& entry,
     result.cause = wait_cause::collector;
     result.waits_behind = collector_->id;
   }
+}
+
+// There is a share that the ticket may take over, at once or later.
+void placement_core::explain_handing_over(const pending_ticket& entry,
+                                          ticket_explanation& result) const {
+  if (const auto* earlier = reservation_before(entry)) {
+    result.cause = wait_cause::reserved;
+    result.waits_behind = earlier->id;
+  } else if (entry.shape->shares.passable.empty()) {
+    result.cause = wait_cause::share_not_ordered;
+    result.waits_behind = shares_.oldest_of(*entry.shape)->newest;
+  }
+}
+
+bool placement_core::has_reserved_gpus(ticket_id id) const {
+  return std::any_of(reservations_.begin(), reservations_.end(),
+                     [id](const auto& each) { return each.id == id && each.kinds.gpus; });
 }
 
 const placement_core::reservation* placement_core::reservation_before(

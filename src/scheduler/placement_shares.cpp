@@ -1,16 +1,39 @@
 // placement_core's part about GPU shares that are handed over in stream order: which share a ticket
 // gets, and what becomes of it.
 #include <algorithm>
-#include <tuple>
 #include <utility>
 
 #include "scheduler/placement_core.hpp"
 
 namespace narke::internal {
+
+// A share to take over, or a fresh allocation, for one ticket.
+struct share_choice {
+  bool is_possible = false;
+  bool is_followed = false;       // the ticket follows its newest member
+  stream_share* share = nullptr;  // null: a fresh allocation
+  std::int64_t input_bytes = 0;   // of the ticket, on its GPUs
+
+  [[nodiscard]] int members() const { return share == nullptr ? 0 : share->members; }
+  [[nodiscard]] int queue() const { return is_followed ? 0 : members(); }
+
+  [[nodiscard]] bool goes_before(const share_choice& other) const {
+    if (is_followed != other.is_followed) return is_followed;
+    if (members() != other.members()) return members() < other.members();
+    return share != nullptr && other.share != nullptr && share->id < other.share->id;
+  }
+  [[nodiscard]] bool is_nearer_than(const share_choice& other) const {
+    if (input_bytes != other.input_bytes) return input_bytes > other.input_bytes;
+    return goes_before(other);
+  }
+};
+
 namespace {
 
 // Of very many small shares only so many are compared.
 constexpr std::size_t shares_compared_max = 64;
+
+constexpr input_bytes no_inputs;
 
 std::int64_t bytes_on(const std::vector<gpu_share>& gpus, const input_bytes& inputs) {
   std::int64_t sum = 0;
@@ -19,6 +42,31 @@ std::int64_t bytes_on(const std::vector<gpu_share>& gpus, const input_bytes& inp
   }
   return sum;
 }
+
+// The rule of placement_core.hpp, fed with one possible choice after the other.
+class best_choice {
+ public:
+  void offer(const share_choice& offered) {
+    if (!plain_.is_possible) {
+      plain_ = near_ = offered;
+      shortest_ = offered.queue();
+      return;
+    }
+    shortest_ = std::min(shortest_, offered.queue());
+    if (offered.goes_before(plain_)) plain_ = offered;
+    if (offered.is_nearer_than(near_)) near_ = offered;
+  }
+
+  [[nodiscard]] const share_choice& result() const {
+    const bool is_short_enough = near_.queue() <= shortest_ + placement_core::queue_lead_max;
+    return near_.input_bytes > 0 && is_short_enough ? near_ : plain_;
+  }
+
+ private:
+  share_choice plain_;  // whatever the inputs
+  share_choice near_;   // with most of the inputs
+  int shortest_ = 0;
+};
 
 }  // namespace
 
@@ -56,48 +104,34 @@ bool placement_core::consider_handing_over(pending_shape& shape) {
   return false;
 }
 
-placement_core::share_choice placement_core::choose_share(const pending_shape& shape) {
-  static constexpr input_bytes none;
+share_choice placement_core::choose_share(const pending_shape& shape) {
   const resource_request& request = shape.request();
   const pending_ticket& head = *pending_.find(shape.head().id);
-  const auto& inputs = request.wish == placement_wish::spread ? none : head.inputs;
+  const auto& inputs = request.wish == placement_wish::spread ? no_inputs : head.inputs;
+  best_choice best;
+  if (const auto fresh = fresh_share(request, inputs); fresh.is_possible) {
+    best.offer(fresh);
+  }
+  const auto& passable = shape.shares.passable;
+  const auto count = std::min(passable.size(), shares_compared_max);
+  for (std::size_t i = 0; i < count; ++i) {
+    best.offer({.is_possible = true,
+                .is_followed = head.follows != 0 && passable[i]->newest == head.follows,
+                .share = passable[i],
+                .input_bytes = inputs.empty() ? 0 : bytes_on(passable[i]->held.gpus, inputs)});
+  }
+  return best.result();
+}
 
-  const auto order = [](const share_choice& c) {
-    return std::tuple{!c.is_followed, c.share == nullptr ? 0 : c.share->members,
-                      c.share == nullptr ? 0 : c.share->id};
-  };
-  share_choice plain;
-  share_choice near;
-  int shortest = 0;
-  const auto compare = [&](const share_choice& c) {
-    shortest = plain.is_possible ? std::min(shortest, c.queue) : c.queue;
-    const bool is_better = !plain.is_possible || order(c) < order(plain);
-    plain = is_better ? c : plain;
-    const bool is_nearer =
-        !near.is_possible || c.input_bytes > near.input_bytes ||
-        (c.input_bytes == near.input_bytes && order(c) < order(near));
-    near = is_nearer ? c : near;
-  };
-
-  if (ledger_.choose_gpus(request, inputs, fresh_gpus_)) {
-    share_choice fresh{.is_possible = true};
+share_choice placement_core::fresh_share(const resource_request& request,
+                                         const input_bytes& inputs) {
+  share_choice fresh{.is_possible = ledger_.choose_gpus(request, inputs, fresh_gpus_)};
+  if (!inputs.empty()) {
     for (const int index : fresh_gpus_) {
       fresh.input_bytes += inputs.on(index);
     }
-    compare(fresh);
   }
-  const auto count = std::min(shape.shares.passable.size(), shares_compared_max);
-  for (std::size_t i = 0; i < count; ++i) {
-    stream_share* share = shape.shares.passable[i];
-    const bool is_followed = head.follows != 0 && share->newest == head.follows;
-    compare({.is_possible = true,
-             .share = share,
-             .input_bytes = bytes_on(share->held.gpus, inputs),
-             .queue = is_followed ? 0 : share->members,
-             .is_followed = is_followed});
-  }
-  const bool is_near = near.input_bytes > 0 && near.queue <= shortest + queue_lead_max;
-  return is_near ? near : plain;
+  return fresh;
 }
 
 void placement_core::assign_share(pending_shape& shape, const share_choice& choice) {

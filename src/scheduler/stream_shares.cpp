@@ -34,6 +34,7 @@ void stream_shares::ordered(stream_share& share, ticket_id member) {
 void stream_shares::leave(stream_share& share, ticket_id member) {
   --share.members;
   if (member == share.newest) {
+    share.newest = 0;
     share.newest_is_ordered = true;  // all that is left was ordered before it joined
   }
   update(share);

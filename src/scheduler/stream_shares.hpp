@@ -1,7 +1,7 @@
 // GPU shares that are handed over in stream order. The body of a GPU task only enqueues work: once
 // it was called the task is *ordered* though not complete, and the next task of the same shape may
-// be enqueued behind it, on the same stream, without a wait on the host. Part of the placement core;
-// same owner, no locks.
+// be enqueued behind it, on the same stream, without a wait on the host. Part of the placement
+// core; same owner, no locks.
 //
 // A share is an allocation with its members, the tickets that run on it:
 //   1. open: the first member gets a fresh allocation.
@@ -38,7 +38,7 @@ struct stream_share {
   pending_shape* shape = nullptr;  ///< null: it is not handed over
   allocation held;
   int members = 0;
-  ticket_id newest = 0;
+  ticket_id newest = 0;            ///< 0: it has left
   bool newest_is_ordered = false;
   bool is_lost = false;
   std::size_t passable_at = not_passable;  ///< its place in share_group::passable

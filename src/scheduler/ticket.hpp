@@ -22,7 +22,7 @@ inline constexpr std::uint64_t no_ticks = UINT64_MAX;
 
 /// One task or actor that asks to be placed. Older = fewer ticks, then the lower id.
 struct ticket {
-  ticket_id id = 0;
+  ticket_id id = 0;       ///< not 0
   resource_request request;
   std::uint64_t submitted_ticks = 0;
   bool for_life = false;  ///< an actor: its end cannot be counted on, as if always blocked

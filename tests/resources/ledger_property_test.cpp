@@ -20,9 +20,16 @@ class random_books {
       give_back_one();
       return;
     }
+    if (below(40) == 0 && !books_.totals().gpus.empty()) {
+      books_.lose_gpu(below(static_cast<int>(books_.totals().gpus.size())));
+    }
     const auto request = random_request();
     const bool promised = books_.missing(request).empty();
-    auto granted = books_.try_allocate(request);
+    const input_bytes inputs{{below(5), below(3)}, {below(5), below(3)}};
+    auto granted = books_.try_allocate(request, inputs);
+    if (granted && !request.gpus.is_zero()) {
+      ASSERT_EQ(books_.infeasible_reason(request), std::nullopt) << request.to_string();
+    }
     ASSERT_EQ(granted.has_value(), promised) << request.to_string();
     if (granted) {
       check_grant(request, *granted);
@@ -36,12 +43,13 @@ class random_books {
     held_.erase(at);
   }
 
-  // Free = total − the sum of what was granted, and never below zero.
+  // Free = total − the sum of what was granted, and never below zero; of a lost GPU nothing.
   void check_balance() const {
     resource_amounts expected = full_amounts(books_.totals());
     for (const auto& grant : held_) {
       expected.memory_bytes -= grant.memory_bytes;
       for (const auto& gpu : grant.gpus) {
+        if (books_.totals().gpus[static_cast<std::size_t>(gpu.index)].is_lost) continue;
         expected.gpus[static_cast<std::size_t>(gpu.index)].share -= gpu.share;
         expected.gpus[static_cast<std::size_t>(gpu.index)].memory_bytes -= gpu.bytes;
       }
@@ -76,6 +84,7 @@ class random_books {
     for (int id = 0; id < gpu_count; ++id) {
       totals.gpus.push_back({.id = id, .memory_bytes = below(100), .numa_node = id % 2});
     }
+    totals.numa_nodes = {0, 1};
     totals.custom = {{"a", quantity::from_steps(below(50'000))}, {"b", quantity::from_whole(1)}};
     return totals;
   }
