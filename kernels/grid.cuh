@@ -13,9 +13,9 @@
 // Its operator() is the work of one block in steps: `each_thread` runs its function for every
 // thread, and all threads have finished it when the next begins (a barrier on the device). What
 // passes from step to step goes through shared memory. On the host the blocks run in turn, so that
-// the kernel's arithmetic and its index sums are tested on machines without a GPU. There, every
-// second block runs its threads from the last to the first: a step whose threads lean on one
-// another gives another result and is found.
+// the kernel's arithmetic and its index sums are tested on machines without a GPU. There, the last
+// block comes first, and every second block runs its threads from the last to the first: blocks, or
+// threads of one step, that lean on one another give another result and are found.
 #pragma once
 
 #include <cstddef>
@@ -67,7 +67,7 @@ __global__ void __launch_bounds__(Kernel::threads) run_on_device(Kernel kernel) 
 template <class Kernel>
 void run_on_host(const Kernel& kernel, std::size_t blocks) {
   typename Kernel::shared memory;
-  for (std::size_t i = 0; i < blocks; ++i) kernel(thread_block<Kernel::threads>{i}, memory);
+  for (std::size_t i = blocks; i-- > 0;) kernel(thread_block<Kernel::threads>{i}, memory);
 }
 
 /// Enqueues `blocks` blocks of `kernel` in `stream`, or runs them here for `host_stream`.

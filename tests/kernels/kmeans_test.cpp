@@ -99,6 +99,7 @@ INSTANTIATE_TEST_SUITE_P(shapes, kmeans,
 TEST(kmeans_rules, of_two_as_near_the_lower_one_takes_the_point) {
   const step made = by_kernel({1, 1, 2}, {0.0F}, {-1.0F, 1.0F});
   EXPECT_EQ(made.labels, std::vector<std::uint32_t>{0});
+  EXPECT_EQ(by_twin({1, 1, 2}, {0.0F}, {-1.0F, 1.0F}).labels, made.labels);
 }
 
 TEST(kmeans_rules, a_centroid_without_points_stays) {
