@@ -284,7 +284,9 @@ struct accessed_bytes {
 /// A closure that runs at its turn in its stream, on a thread of the emulated driver.
 struct emulated_work {
   bool (*run)(void* context);    ///< false = it threw: the device is lost with launch_failed
-  void (*drop)(void* context);   ///< called exactly once, after `run` or instead of it
+  /// Called exactly once, after `run` or instead of it, on a thread of the driver. The work may
+  /// have been seen complete by then.
+  void (*drop)(void* context);
   void* context;
   const accessed_bytes* accesses;  ///< copied by the call
   std::size_t access_count;

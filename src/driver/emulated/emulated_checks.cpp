@@ -77,6 +77,13 @@ void check_fault(const emulated_fault& fault) {
     throw std::invalid_argument(
         fmt::format("fault.chance is {}; allowed is 0 to 1.", fault.chance));
   }
+  if (fault.skip && fault.entry != "stream_wait_event" && fault.entry != "event_record" &&
+      fault.entry != "annotate") {
+    throw std::invalid_argument(
+        fmt::format("fault.skip is set for '{}'; allowed are stream_wait_event, event_record and "
+                    "annotate.",
+                    fault.entry));
+  }
   if (fault.code == cu_result::success) {
     throw std::invalid_argument("fault.code is success; allowed is an error.");
   }

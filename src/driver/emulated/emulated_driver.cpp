@@ -47,7 +47,7 @@ struct thunk<Entry, Needs, Member> {
 #define NARKE_ENTRY(needs, name) \
   result.name = &thunk<entry_point::name, call_needs::needs, &emulator::name>::call
 
-driver_table make_table() {
+constexpr driver_table make_table() {
   driver_table result;
   NARKE_ENTRY(nothing, init);
   NARKE_ENTRY(nothing, driver_get_version);
@@ -103,13 +103,13 @@ driver_table make_table() {
   NARKE_ENTRY(context, event_elapsed_time);
 
   NARKE_ENTRY(context, emulate);
-  NARKE_ENTRY(context, annotate);
+  NARKE_ENTRY(initialised, annotate);  // a block may be put back by any thread
   return result;
 }
 
 #undef NARKE_ENTRY
 
-const driver_table the_table = make_table();
+constexpr driver_table the_table = make_table();
 
 std::size_t index_of_name(std::string_view entry) {
   const std::size_t index = find_entry_point(entry);

@@ -64,6 +64,9 @@ struct emulated_fault {
   /// The call succeeds and the n-th piece of device work (closure, copy, memset) fails instead,
   /// when its turn comes: `entry` does not matter, and `code` must be a sticky one.
   bool when_executed = false;
+  /// A mutation of the caller: the call answers success and does nothing, as if it had not been
+  /// made. Only for stream_wait_event (counted as redundant when it is), event_record and annotate.
+  bool skip = false;
 };
 
 struct emulated_options {

@@ -53,7 +53,6 @@ void emulator::stop() {
     work_.notify_all();
     never_.notify_all();
     progress_.notify_all();
-    end_call(lock);
   }
   for (std::thread& thread : threads_) thread.join();
   std::unique_lock lock(mutex_);
@@ -61,7 +60,7 @@ void emulator::stop() {
     stream->is_busy = false;
     drop_queue(*stream);
   }
-  end_call(lock);
+  drop_closures(lock);
 }
 
 cu_result emulator::begin_call(call& current, call_needs needs) {
@@ -99,22 +98,15 @@ cu_result emulator::take_current_context(call& current) {
   return current.context->sticky;
 }
 
-/// Closures are dropped without the mutex: what they captured may call anything.
-void emulator::end_call(lock_type& lock) {
-  while (!to_drop_.empty()) {
-    std::vector<dropped_closure> dropped;
-    dropped.swap(to_drop_);
-    lock.unlock();
-    for (const dropped_closure& closure : dropped) closure.drop(closure.context);
-    lock.lock();
-  }
+void emulator::end_call() {
+  if (!to_drop_.empty()) start_thread_if_needed();
 }
 
 double emulator::chance() {
   return std::uniform_real_distribution<>(0, 1)(random_);
 }
 
-cu_result emulator::fault_of_call(const call& current) {
+cu_result emulator::fault_of_call(call& current) {
   for (planned_fault& planned : faults_) {
     emulated_fault& fault = planned.fault;
     if (fault.when_executed || fault.times == 0) continue;
@@ -123,6 +115,10 @@ cu_result emulator::fault_of_call(const call& current) {
     const bool hits = fault.nth != 0 ? planned.seen >= fault.nth : chance() < fault.chance;
     if (!hits) continue;
     --fault.times;
+    if (fault.skip) {
+      current.is_skipped = true;
+      return cu_result::success;
+    }
     if (emulation::is_sticky(fault.code) && current.context != nullptr) {
       lose(*current.context, fault.code);
     }
@@ -280,15 +276,16 @@ void emulator::inject(const emulated_fault& fault) {
 }
 
 void emulator::lose_device(int ordinal, cu_result code) {
-  std::unique_lock lock(mutex_);
+  const std::lock_guard lock(mutex_);
   device_state* device = find_device(ordinal);
   if (device == nullptr || code == cu_result::success) {
     throw std::invalid_argument(fmt::format(
         "lose_device: GPU {} with code {}: there are {} GPUs, and the code must be an error.",
         ordinal, static_cast<int>(code), devices_.size()));
   }
+  device->lost = code;
   if (device->context != nullptr) lose(*device->context, code);
-  end_call(lock);
+  end_call();
 }
 
 void emulator::set_foreign_bytes(int ordinal, std::uint64_t bytes) {

@@ -51,6 +51,7 @@ class emulator {
     std::unique_lock<std::mutex>& lock;
     entry_point entry;
     std::shared_ptr<emulation::context_state> context;  ///< the current one
+    bool is_skipped = false;                            ///< by a planned mutation
   };
 
   explicit emulator(emulated_options options);
@@ -68,8 +69,9 @@ class emulator {
     std::unique_lock lock(mutex_);
     call current{lock, entry, nullptr};
     cu_result code = begin_call(current, needs);
-    if (code == cu_result::success) code = body(current);
-    end_call(lock);
+    const bool is_done = current.is_skipped && entry != entry_point::stream_wait_event;
+    if (code == cu_result::success && !is_done) code = body(current);
+    end_call();
     return code;
   }
 
@@ -206,8 +208,8 @@ class emulator {
   // emulator.cpp: calls, faults, handles, violations.
   cu_result begin_call(call& current, call_needs needs);
   cu_result take_current_context(call& current);
-  void end_call(lock_type& lock);
-  [[nodiscard]] cu_result fault_of_call(const call& current);
+  void end_call();
+  [[nodiscard]] cu_result fault_of_call(call& current);
   void report(violation_kind kind, const char* entry, std::string message);
   void report(violation_kind kind, const call& current, std::string message);
   void collect_races(const char* entry);
@@ -235,6 +237,7 @@ class emulator {
   void lose(context_state& context, cu_result code);
   void start_thread_if_needed();
   void run_thread();
+  void drop_closures(lock_type& lock);
   stream_ptr next_ready();
   void run_front(lock_type& lock, const stream_ptr& stream);
   [[nodiscard]] bool run_body(operation& work);
@@ -283,7 +286,8 @@ class emulator {
 
   // emulator_streams.cpp.
   void host_observed(const record_point& point);
-  [[nodiscard]] static bool is_stream_done(const stream_state& stream, std::uint64_t sequence);
+  /// Returns early when the context is lost.
+  void wait_for_stream(lock_type& lock, stream_state& stream, std::uint64_t sequence);
 
   const emulated_options options_;
   const std::uint64_t generation_;  // tells the current contexts of threads from those of another
@@ -309,10 +313,12 @@ class emulator {
   std::vector<stream_ptr> to_pump_;
   bool is_pumping_ = false;
   std::vector<dropped_closure> to_drop_;
+  std::size_t drops_running_ = 0;
   std::deque<stream_ptr> ready_;
   std::vector<std::thread> threads_;
   std::size_t threads_idle_ = 0;
-  std::condition_variable work_;      // ready_ or is_stopping_ changed
+  std::size_t hands_free_ = 0;    // threads that will look for work before they let the mutex go
+  std::condition_variable work_;  // ready_ or is_stopping_ changed
   std::condition_variable progress_;  // something was completed
   std::condition_variable never_;     // for sleeping; notified when stopping
   std::mutex body_mutex_;  // with page protection: held while work runs; inside mutex_ only tried

@@ -12,6 +12,7 @@ cu_result emulator::device_primary_ctx_retain(call& current, cu_context* context
   if (found == nullptr) return cu_result::invalid_device;
   if (context == nullptr) return cu_result::invalid_value;
   if (found->gpu.taken) return cu_result::device_unavailable;
+  if (found->lost != cu_result::success) return found->lost;
   if (found->context == nullptr) {
     if (free_bytes(device) < options_.model.context_bytes) return cu_result::out_of_memory;
     found->context = std::make_shared<context_state>();
@@ -23,7 +24,6 @@ cu_result emulator::device_primary_ctx_retain(call& current, cu_context* context
     *context = opened->handle;
     return opened->sticky;
   }
-  if (found->context->sticky != cu_result::success) return found->context->sticky;
   ++found->context->retained;
   *context = found->context->handle;
   return cu_result::success;
@@ -51,16 +51,13 @@ cu_result emulator::device_primary_ctx_release(call& current, cu_device device) 
              fmt::format("stream {} outlives the context of GPU {}", stream->number, device));
     }
   }
-  const auto is_idle = [&] {
-    for (const stream_ptr& stream : streams) {
-      if (!stream->queue.empty()) return false;
-    }
-    return true;
-  };
-  wait_for(current.lock, [&] { return is_idle() || is_stopping_; });
+  for (const stream_ptr& stream : streams) {
+    wait_for_stream(current.lock, *stream, stream->issued);
+  }
   for (const stream_ptr& stream : streams) {
     if (races_ != nullptr && !stream->is_destroyed) races_->end_stream(stream->race_id);
     stream->is_destroyed = true;
+    if (!stream->queue.empty()) orphans_.push_back(stream);
     streams_.remove(stream->handle);
   }
   context->is_destroyed = true;

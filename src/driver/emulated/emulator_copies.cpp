@@ -96,7 +96,7 @@ cu_result emulator::enqueue_copy(call& current, const stream_ptr& stream,
   for (const auto& registration : work->registrations) ++registration->in_use;
   enqueue(stream, std::move(work));
   if (!is_blocking) return cu_result::success;
-  wait_for(current.lock, [&] { return is_stream_done(*stream, sequence) || is_stopping_; });
+  wait_for_stream(current.lock, *stream, sequence);
   return stream->context->sticky;
 }
 

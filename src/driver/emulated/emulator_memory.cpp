@@ -65,8 +65,7 @@ cu_result emulator::mem_pool_destroy(call& current, cu_mem_pool pool) {
   std::shared_ptr<pool_state> found;
   const cu_result code = find_pool(current, pool, found);
   if (code != cu_result::success) return code;
-  const auto& context = find_device(found->ordinal)->context;
-  const bool is_lost = context != nullptr && context->sticky != cu_result::success;
+  const bool is_lost = find_device(found->ordinal)->lost != cu_result::success;
   if (found->live_blocks > 0 && !is_lost) {
     report(violation_kind::leak, current,
            fmt::format("{} blocks of a pool of GPU {} outlive it", found->live_blocks,

@@ -127,8 +127,12 @@ void emulator::complete_front(const stream_ptr& stream) {
   if (work->kind == work_kind::closure && work->closure.drop != nullptr) {
     to_drop_.push_back({work->closure.drop, work->closure.context});
   }
-  if (work->point != nullptr && work->kind != work_kind::wait) complete_point(*work->point);
-  progress_.notify_all();
+  const bool has_point = work->point != nullptr && work->kind != work_kind::wait;
+  if (has_point) complete_point(*work->point);
+  const bool has_room_again = stream->queue.size() + 1 == options_.launch_queue_depth;
+  const bool is_awaited = stream->completed >= stream->awaited;
+  if (is_awaited) stream->awaited = UINT64_MAX;
+  if (is_awaited || has_point || has_room_again || pending_ == 0) progress_.notify_all();
 }
 
 void emulator::complete_point(record_point& point) {
@@ -181,6 +185,7 @@ std::vector<emulator::stream_ptr> emulator::all_streams() {
 void emulator::lose(context_state& context, cu_result code) {
   if (context.sticky != cu_result::success || context.is_destroyed) return;
   context.sticky = code;
+  find_device(context.ordinal)->lost = code;
   std::vector<stream_ptr> lost;
   for (const stream_ptr& stream : all_streams()) {
     if (stream->context.get() == &context) lost.push_back(stream);
@@ -199,9 +204,15 @@ void emulator::lose(context_state& context, cu_result code) {
   progress_.notify_all();
 }
 
+/// One for each stream that is ready, and one when there is something to drop.
 void emulator::start_thread_if_needed() {
+  if (hands_free_ > 0) {
+    --hands_free_;
+    return;
+  }
   work_.notify_one();
-  if (is_stopping_ || ready_.size() <= threads_idle_) return;
+  const std::size_t wanted = ready_.size() + (to_drop_.empty() ? 0 : 1);
+  if (is_stopping_ || wanted <= threads_idle_) return;
   try {
     threads_.emplace_back([this] { run_thread(); });
     ++threads_idle_;  // it is one as soon as it runs
@@ -213,13 +224,27 @@ void emulator::start_thread_if_needed() {
 void emulator::run_thread() {
   lock_type lock(mutex_);
   while (true) {
-    work_.wait(lock, [this] { return is_stopping_ || !ready_.empty(); });
-    if (ready_.empty()) return;
+    work_.wait(lock, [this] { return is_stopping_ || !ready_.empty() || !to_drop_.empty(); });
+    if (ready_.empty() && to_drop_.empty()) return;
     --threads_idle_;
-    const stream_ptr stream = next_ready();
-    run_front(lock, stream);
-    end_call(lock);
+    if (!ready_.empty()) run_front(lock, next_ready());
+    drop_closures(lock);
     ++threads_idle_;
+  }
+}
+
+/// Without the mutex, after the work was completed, and never on a thread that called the driver:
+/// what closures captured may wait for a lock that such a thread holds.
+void emulator::drop_closures(lock_type& lock) {
+  while (!to_drop_.empty()) {
+    std::vector<dropped_closure> dropped;
+    dropped.swap(to_drop_);
+    ++drops_running_;
+    lock.unlock();
+    for (const dropped_closure& closure : dropped) closure.drop(closure.context);
+    lock.lock();
+    --drops_running_;
+    progress_.notify_all();
   }
 }
 
@@ -251,10 +276,6 @@ void emulator::run_front(lock_type& lock, const stream_ptr& stream) {
     failure = fault_of_work();
     lock.unlock();
     if (!failure && !run_body(work)) failure = cu_result::launch_failed;
-    if (work.kind == work_kind::closure) {
-      work.closure.drop(work.closure.context);
-      work.closure.drop = nullptr;
-    }
     lock.lock();
     report_caught(work.caught, &work);
     if (options_.clock == emulated_clock::real_time) sleep_until(lock, work.end_ns);
@@ -262,7 +283,10 @@ void emulator::run_front(lock_type& lock, const stream_ptr& stream) {
   stream->is_busy = false;
   if (failure) lose(*stream->context, *failure);
   if (!stream->queue.empty() && stream->queue.front().get() == &work) complete_front(stream);
+  // A thread with nothing to drop takes the next work itself; nobody has to be woken for it.
+  hands_free_ = to_drop_.empty() ? 1 : 0;
   pump(stream);
+  hands_free_ = 0;
 }
 
 /// Without the mutex. False = a closure threw.
@@ -354,8 +378,8 @@ bool emulator::advance_one(lock_type& lock, std::uint64_t until_ns) {
   agenda_.erase(agenda_.begin());
   is_advancing_ = true;
   run_front(lock, stream);
-  end_call(lock);
   is_advancing_ = false;
+  end_call();
   progress_.notify_all();
   return true;
 }
@@ -377,7 +401,7 @@ std::uint64_t emulator::now_ns() {
 
 void emulator::wait_until_idle() {
   lock_type lock(mutex_);
-  wait_for(lock, [this] { return pending_ == 0; });
+  wait_for(lock, [this] { return pending_ == 0 && to_drop_.empty() && drops_running_ == 0; });
 }
 
 void emulator::advance(std::uint64_t duration_ns) {

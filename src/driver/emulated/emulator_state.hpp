@@ -43,6 +43,7 @@ struct device_state {
   cu_uuid uuid = {};
   address_space addresses;
   std::shared_ptr<context_state> context;  ///< the primary one while it is retained
+  cu_result lost = cu_result::success;     ///< another code = lost, for the life of the process
   std::uint64_t foreign_bytes = 0;
   transfer_engine to_device;
   transfer_engine to_host;
@@ -122,6 +123,7 @@ struct stream_state {
   bool is_busy = false;     ///< its front operation was handed to whoever runs it
   std::uint64_t issued = 0;
   std::uint64_t completed = 0;
+  std::uint64_t awaited = UINT64_MAX;  ///< the least sequence that a host thread waits for
   std::deque<std::unique_ptr<operation>> queue;
   stream_knowledge known;
   std::vector<accessed_bytes> annotated;  ///< open to the closures that follow, see annotate

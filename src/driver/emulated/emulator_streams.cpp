@@ -9,8 +9,12 @@ namespace narke::internal {
 
 using emulation::work_kind;
 
-bool emulator::is_stream_done(const stream_state& stream, std::uint64_t sequence) {
-  return stream.completed >= sequence || stream.context->sticky != cu_result::success;
+void emulator::wait_for_stream(lock_type& lock, stream_state& stream, std::uint64_t sequence) {
+  wait_for(lock, [&] {
+    if (stream.completed >= sequence || stream.context->sticky != cu_result::success) return true;
+    stream.awaited = std::min(stream.awaited, sequence);
+    return is_stopping_;
+  });
 }
 
 void emulator::host_observed(const record_point& point) {
@@ -70,7 +74,7 @@ cu_result emulator::stream_synchronize(call& current, cu_stream stream) {
   if (code != cu_result::success) return code;
   const std::uint64_t sequence = found->issued;
   const stream_position tail = races_ == nullptr ? 0 : races_->tail(found->race_id);
-  wait_for(current.lock, [&] { return is_stream_done(*found, sequence) || is_stopping_; });
+  wait_for_stream(current.lock, *found, sequence);
   if (is_stopping_) return cu_result::deinitialized;
   if (found->context->sticky != cu_result::success) return found->context->sticky;
   if (races_ != nullptr && !found->is_destroyed) races_->host_observed(found->race_id, tail);
@@ -93,6 +97,12 @@ cu_result emulator::stream_wait_event(call& current, cu_stream stream, cu_event 
     return cu_result::success;
   }
   const auto point = awaited->latest;
+  if (current.is_skipped) {
+    const bool was_needless =
+        races_ != nullptr && races_->is_redundant(waiting->race_id, awaited->race_id);
+    redundant_waits_ += was_needless ? 1 : 0;
+    return cu_result::success;
+  }
   if (races_ != nullptr &&
       races_->wait(waiting->race_id, awaited->race_id) == wait_effect::redundant) {
     ++redundant_waits_;
@@ -238,8 +248,7 @@ void emulator::check_leaks() {
     leak(fmt::format("{} events of GPU {}", count, ordinal));
   }
   const auto is_lost_ordinal = [&](int ordinal) {
-    const auto& context = find_device(ordinal)->context;
-    return context != nullptr && is_lost(*context);
+    return find_device(ordinal)->lost != cu_result::success;
   };
   pools_.for_each([&](const std::shared_ptr<pool_state>& pool) {
     if (!is_lost_ordinal(pool->ordinal)) leak(fmt::format("a pool of GPU {}", pool->ordinal));

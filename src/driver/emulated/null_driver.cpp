@@ -61,7 +61,7 @@ T* pointer_to(cu_device_ptr address) {
   return reinterpret_cast<T*>(address);
 }
 
-void fill_facts(driver_table& table) {
+constexpr void fill_facts(driver_table& table) {
   table.init = [](unsigned) { return cu_result::success; };
   table.driver_get_version = [](int* version) {
     *version = 13000;
@@ -111,7 +111,7 @@ void fill_facts(driver_table& table) {
   };
 }
 
-void fill_contexts(driver_table& table) {
+constexpr void fill_contexts(driver_table& table) {
   table.device_primary_ctx_retain = [](cu_context* context, cu_device device) {
     if (!is_device(device)) return cu_result::invalid_device;
     *context = context_of(device);
@@ -175,7 +175,7 @@ cu_result allocate(cu_device_ptr* pointer, std::size_t bytes, cu_mem_pool, cu_st
   return count(entry_point::mem_alloc_from_pool_async);
 }
 
-void fill_memory(driver_table& table) {
+constexpr void fill_memory(driver_table& table) {
   table.mem_pool_create = [](cu_mem_pool* pool, const cu_mem_pool_props*) {
     *pool = new_handle<cu_mem_pool>();
     return count(entry_point::mem_pool_create);
@@ -208,7 +208,7 @@ void fill_memory(driver_table& table) {
   table.pointer_get_attributes = get_pointer_attributes;
 }
 
-void fill_copies(driver_table& table) {
+constexpr void fill_copies(driver_table& table) {
   table.memcpy_htod_async = [](cu_device_ptr to, const void* from, std::size_t bytes, cu_stream) {
     move_bytes(pointer_to<void>(to), from, bytes);
     return count(entry_point::memcpy_htod_async);
@@ -239,7 +239,7 @@ cu_result run_at_once(cu_stream, const emulated_work& work) {
   return count(entry_point::emulate);
 }
 
-void fill_streams(driver_table& table) {
+constexpr void fill_streams(driver_table& table) {
   table.stream_create_with_priority = [](cu_stream* stream, unsigned, int) {
     *stream = new_handle<cu_stream>();
     return count(entry_point::stream_create_with_priority);
@@ -272,7 +272,7 @@ void fill_streams(driver_table& table) {
   };
 }
 
-driver_table make_table() {
+constexpr driver_table make_table() {
   driver_table table;
   fill_facts(table);
   fill_contexts(table);
@@ -282,7 +282,7 @@ driver_table make_table() {
   return table;
 }
 
-const driver_table the_table = make_table();
+constexpr driver_table the_table = make_table();
 
 }  // namespace
 

@@ -193,6 +193,15 @@ TEST(emulated_faults, losing_a_device_wakes_who_waits_for_it) {
   gate.set_value();
 }
 
+TEST(emulated_faults, a_lost_device_cannot_be_opened_again) {
+  emulated_scene scene;
+  scene.open();
+  scene.driver.lose_device(0, cu_result::launch_failed);
+  EXPECT_EQ(scene.cu.device_primary_ctx_release(0), cu_result::success);
+  cu_context context = nullptr;
+  EXPECT_EQ(scene.cu.device_primary_ctx_retain(&context, 0), cu_result::launch_failed);
+}
+
 TEST(emulated_faults, what_a_lost_device_held_is_no_leak) {
   emulated_scene scene;
   scene.open();
@@ -220,6 +229,8 @@ TEST(emulated_faults, plans_that_mean_nothing_are_refused) {
   EXPECT_THROW(driver.inject({.nth = 1, .code = cu_result::success}), std::invalid_argument);
   EXPECT_THROW(driver.inject({.chance = 1.5, .code = cu_result::unknown}), std::invalid_argument);
   EXPECT_THROW(driver.inject({.nth = 1, .code = cu_result::out_of_memory, .when_executed = true}),
+               std::invalid_argument);
+  EXPECT_THROW(driver.inject({.entry = "mem_get_info", .nth = 1, .skip = true}),
                std::invalid_argument);
   EXPECT_THROW(driver.lose_device(3, cu_result::unknown), std::invalid_argument);
 }

@@ -238,6 +238,16 @@ TEST_F(race_scene, free_forgets_what_was_reported_at_it) {
   EXPECT_EQ(detector.range_count(), 1u);
 }
 
+TEST_F(race_scene, addresses_that_stand_for_other_memory_have_no_past) {
+  issue(a, writes(0, 30));
+  detector.forget(10, 10);
+  issue(b, writes(10, 10));
+  EXPECT_EQ(races(), 0u);
+  issue(b, writes(9, 1));
+  issue(b, writes(20, 1));
+  EXPECT_EQ(races(), 2u) << "only those addresses";
+}
+
 TEST_F(race_scene, pair_of_operations_is_told_once_with_all_its_bytes) {
   const std::array two{writes(0, 10), writes(20, 10)};
   detector.operation(a, two, "produce");

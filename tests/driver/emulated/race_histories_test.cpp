@@ -26,6 +26,7 @@ struct node {
   std::vector<accessed_bytes> accesses;
   bool is_work = false;
   bool ends_life = false;  ///< an alloc or free: nothing before it is compared with what follows
+  bool forgets = false;    ///< the same, and it is not compared itself
 };
 
 /// What happened, with every edge followed to its end.
@@ -52,6 +53,7 @@ class brute_force {
     for (cu_device_ptr byte = 0; byte < memory_bytes; ++byte) {
       if (!touches(later, byte)) continue;
       for (std::size_t earlier = later; earlier-- > 0;) {
+        if (nodes_[earlier].forgets && touches(earlier, byte)) break;
         const bool conflict =
             touches(earlier, byte) && (is_write(earlier, byte) || is_write(later, byte));
         if (conflict && !nodes_[later].before[earlier]) found.emplace(earlier, byte);
@@ -101,7 +103,7 @@ class history {
   void run() {
     const int length = 20 + pick(static_cast<int>(nodes_max) - 20);
     while (truth_.size() < static_cast<std::size_t>(length) && !testing::Test::HasFailure()) {
-      const int kind = pick(20);
+      const int kind = pick(21);
       if (kind < 8)
         operation();
       else if (kind < 10)
@@ -116,6 +118,8 @@ class history {
         observe_event();
       else if (kind < 19)
         host_access();
+      else if (kind < 20)
+        forget();
       else
         replace_stream();
     }
@@ -229,6 +233,13 @@ class history {
     truth_[number].accesses = {any_access()};
     detector_.host_access(truth_[number].accesses[0], std::to_string(number));
     compare(number);
+  }
+
+  void forget() {
+    const std::size_t number = truth_.add({});
+    truth_[number].forgets = true;
+    truth_[number].accesses = {any_access()};
+    detector_.forget(truth_[number].accesses[0].begin, truth_[number].accesses[0].bytes);
   }
 
   void replace_stream() {

@@ -176,6 +176,33 @@ TEST_F(emulated_races, announced_accesses_count) {
   EXPECT_EQ(races(), 1U);
 }
 
+TEST_F(emulated_races, a_skipped_wait_is_a_race_or_was_redundant) {
+  for (const int nth : {1, 2}) {
+    write(first);
+    scene.cu.event_record(event, first);
+    const auto skipped = static_cast<std::uint64_t>(nth);
+    scene.driver.inject({.entry = "stream_wait_event", .nth = skipped, .skip = true});
+    const std::uint64_t redundant_before = scene.driver.redundant_waits();
+    scene.cu.stream_wait_event(second, event, 0);
+    if (nth == 2) scene.cu.stream_wait_event(second, event, 0);
+    read(second);
+    EXPECT_EQ(races(), nth == 1 ? 1U : 0U) << scene.findings();
+    EXPECT_EQ(scene.driver.redundant_waits() - redundant_before, nth == 1 ? 0U : 1U);
+    scene.synchronize(second);
+    scene.driver.clear_violations();
+  }
+}
+
+TEST_F(emulated_races, a_skipped_record_leaves_the_one_before) {
+  scene.cu.event_record(event, first);
+  write(first);
+  scene.driver.inject({.entry = "event_record", .nth = 1, .skip = true});
+  scene.cu.event_record(event, first);
+  scene.cu.stream_wait_event(second, event, 0);
+  read(second);
+  EXPECT_EQ(races(), 1U);
+}
+
 TEST_F(emulated_races, addresses_given_out_again_start_afresh) {
   for (int i = 0; i < 3000; ++i) {
     const cu_stream on = i % 2 == 0 ? first : second;

@@ -117,12 +117,43 @@ TEST_P(each_clock, closures_are_dropped_once_whether_they_ran_or_not) {
     const cu_stream stream = scene.stream();
     const counted token(alive);
     for (int i = 0; i < 20; ++i) scene.run(stream, [token] {});
-    scene.synchronize(stream);
+    scene.driver.wait_until_idle();
     EXPECT_EQ(alive, 1);
     const cu_stream other = scene.stream();
     for (int i = 0; i < 20; ++i) scene.run(other, [token] {});
   }
   EXPECT_EQ(alive, 0);
+}
+
+TEST_P(each_clock, what_closures_captured_may_wait_for_a_lock_of_the_caller) {
+  std::mutex mutex;
+  std::atomic<int> dropped{0};
+  struct locks_at_end {
+    ~locks_at_end() {
+      const std::lock_guard lock(*mutex);
+      ++*dropped;
+    }
+    std::mutex* mutex;
+    std::atomic<int>* dropped;
+  };
+  emulated_scene scene(options());
+  scene.open();
+  const cu_stream stream = scene.stream();
+  {
+    const std::lock_guard held(mutex);
+    for (int i = 0; i < 3; ++i) {
+      auto* token = new locks_at_end{&mutex, &dropped};
+      const emulated_work work{
+          .run = [](void*) { return true; },
+          .drop = [](void* context) { delete static_cast<locks_at_end*>(context); },
+          .context = token};
+      ASSERT_EQ(scene.cu.emulate(stream, work), cu_result::success);
+    }
+    EXPECT_EQ(scene.synchronize(stream), cu_result::success);
+    scene.driver.lose_device(0, cu_result::launch_failed);
+  }
+  scene.driver.wait_until_idle();
+  EXPECT_EQ(dropped, 3);
 }
 
 INSTANTIATE_TEST_SUITE_P(clocks, each_clock,
