@@ -183,7 +183,9 @@ class gpu_engine {
   bool drop_if_elsewhere(replica& candidate);
   void drop(replica& gone);
   bool place_inputs(gpu_work& work, gpu_device& device, std::exception_ptr& why);
-  replica* bring(detail::array_buffer& buffer, gpu_device& device, std::exception_ptr& why);
+  replica* bring(gpu_work& work, detail::array_buffer& buffer, gpu_device& device,
+                 std::exception_ptr& why);
+  bool is_drained(gpu_device& device);
   bool copy_from_peer(replica& to, replica& from);
   bool copy_small_from_host(replica& to);
   replica& add_replica(detail::array_buffer& buffer, gpu_device& device, device_block block);

@@ -72,6 +72,7 @@ gpu_engine::admission gpu_engine::try_admit(gpu_work& work, gpu_device& device,
     return admission::later;
   }
   std::uint64_t inputs = 0;
+  work.waits_elsewhere_ = false;
   for (gpu_input& input : work.inputs_) {
     inputs += device_memory::rounded(input.buffer->bytes());
     if (replica* there = input.buffer->replica_on(device)) {
@@ -92,19 +93,22 @@ gpu_engine::admission gpu_engine::try_admit(gpu_work& work, gpu_device& device,
     return admission::failed;
   }
   // Nobody else will give anything back: what is there does not do.
-  const bool is_alone = device.admitted_.empty() && device.bodies_running_ == 0 &&
-                        device.transfers_.empty() && device.again_.empty();
-  const bool is_drained = std::all_of(device.in_flight_.begin(), device.in_flight_.end(),
-                                      [](const auto& in_stream) { return in_stream.empty(); });
-  if (is_alone && is_drained && !work.tried_last_) {
-    work.tried_last_ = true;  // the slabs that are free now can be given back and taken anew
+  if (work.waits_elsewhere_ || !is_drained(device)) {
     return admission::later;
   }
-  if (is_alone && is_drained) {
-    why = too_large(work, device, inputs + outputs);
-    return admission::failed;
-  }
-  return admission::later;
+  why = too_large(work, device, inputs + outputs);
+  return admission::failed;
+}
+
+// Whether nothing that is under way can give room back any more.
+bool gpu_engine::is_drained(gpu_device& device) {
+  const bool is_alone = device.admitted_.empty() && device.bodies_running_ == 0 &&
+                        device.transfers_.empty() && device.again_.empty() &&
+                        device.chores_running_ == 0;
+  return is_alone &&
+         std::all_of(device.in_flight_.begin(), device.in_flight_.end(),
+                     [](const auto& in_stream) { return in_stream.empty(); }) &&
+         device.memory_->users_of_free_slabs().empty();
 }
 
 // Whether `bytes` are free, now. May begin copies to the host that make them free later.
@@ -179,7 +183,7 @@ bool gpu_engine::place_inputs(gpu_work& work, gpu_device& device, std::exception
     }
     replica* there = input.buffer->replica_on(device);  // given twice
     if (there == nullptr) {
-      there = bring(*input.buffer, device, why);
+      there = bring(work, *input.buffer, device, why);
     }
     if (there == nullptr) {
       return false;
@@ -200,7 +204,7 @@ void gpu_engine::unpin_for_retry(gpu_work& work) {
 
 // A replica on `device`, with its bytes on their way; null when there is no room in one piece, or
 // when the bytes have to come to the host first.
-replica* gpu_engine::bring(detail::array_buffer& buffer, gpu_device& device,
+replica* gpu_engine::bring(gpu_work& work, detail::array_buffer& buffer, gpu_device& device,
                            std::exception_ptr& why) {
   replica* source = nullptr;
   for (const auto& each : buffer.replicas()) {
@@ -211,9 +215,8 @@ replica* gpu_engine::bring(detail::array_buffer& buffer, gpu_device& device,
     }
   }
   if (source == nullptr && !buffer.is_on_host()) {
-    if (!start_to_host(buffer, transfer_urgency::waited_for)) {
-      why = buffer.lost();
-    }
+    work.waits_elsewhere_ = start_to_host(buffer, transfer_urgency::waited_for);
+    why = work.waits_elsewhere_ ? nullptr : buffer.lost();
     return nullptr;
   }
   gpu_stream& stream = source != nullptr ? *device.peers_ : *device.to_device_;

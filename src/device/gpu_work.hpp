@@ -75,7 +75,7 @@ class gpu_work {
   std::uint64_t asked_bytes_ = 0;     // and what it could not have
   bool runs_alone_ = false;
   bool has_begun_ = false;
-  bool tried_last_ = false;
+  bool waits_elsewhere_ = false;  // an input comes by way of the host
   gpu_stream* stream_ = nullptr;
   std::uint64_t sequence_ = 0;
   std::uint64_t made_on_ = 0;  // bits of the devices whose loss, while it is in flight, is its loss
