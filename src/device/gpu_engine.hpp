@@ -164,6 +164,7 @@ class gpu_engine {
   bool admit_next(gpu_device& device, lock_type& lock);
   [[nodiscard]] gpu_work* next_runnable(gpu_device& device);
   void run(gpu_work& work, gpu_device& device, lock_type& lock);
+  void run_in(detail::gpu_frame& frame, gpu_work& work, gpu_device& device, lock_type& lock);
   bool begin_body(gpu_work& work, gpu_device& device, detail::gpu_frame& frame);
   void end_body(gpu_work& work, gpu_device& device, detail::gpu_frame& frame);
   void call_again(gpu_work& work, gpu_device& device, lock_type& lock);
@@ -223,6 +224,7 @@ class gpu_engine {
   bool is_stopping_ = false;
   std::condition_variable host_changed_;  // a copy to the host came, or will not come
   std::unordered_map<const void*, std::uint64_t> learned_bytes_;  // by work key: outputs, scratch
+  std::vector<detail::gpu_frame*> free_frames_;
   std::vector<detail::array_buffer*> released_;  // last references let go under the mutex
   gpu_engine_facts facts_;
 };

@@ -47,8 +47,8 @@ device_block gpu_frame::take_block(std::size_t on, std::size_t bytes) {
     throw_lost(device, device.lost_);
   }
   const std::uint64_t wanted = internal::device_memory::rounded(bytes);
-  const std::uint64_t reserved = std::min(work.reserved_bytes_, wanted);
-  work.reserved_bytes_ -= reserved;
+  const std::uint64_t reserved = std::min(work->reserved_bytes_, wanted);
+  work->reserved_bytes_ -= reserved;
   device.reserved_bytes_ -= reserved;
   cu_result code = cu_result::success;
   device_block block;
@@ -59,7 +59,7 @@ device_block gpu_frame::take_block(std::size_t on, std::size_t bytes) {
     }
   }
   if (block) {
-    work.reached_bytes_ += wanted;
+    work->reached_bytes_ += wanted;
     return block;
   }
   if (code == cu_result::out_of_memory) {
@@ -69,11 +69,11 @@ device_block gpu_frame::take_block(std::size_t on, std::size_t bytes) {
     throw_lost(device, device.lost_);
   }
   grew_too_far = true;
-  work.asked_bytes_ = wanted;
+  work->asked_bytes_ = wanted;
   throw out_of_device_memory{fmt::format(
       "{}: asked for {} bytes on GPU {}, of whose {} bytes {} are in use. Say what the task takes "
       "by gpu_memory, or split the data",
-      work.label, bytes, device.ordinal(), device.memory_->capacity_bytes(),
+      work->label, bytes, device.ordinal(), device.memory_->capacity_bytes(),
       device.memory_->used_bytes())};
 }
 
@@ -83,7 +83,7 @@ array_buffer* gpu_frame::make_output(std::size_t on, std::size_t bytes, device_b
   replica& made = engine.add_replica(*buffer, *here.device, std::move(block));
   made.producer = {here.stream, here.sequence};
   made.state = replica_state::ordered;
-  made.made_on = work.made_on_;
+  made.made_on = work->made_on_;
   made.pins = 1;  // until it is sealed
   here.device->builders_.push_back(&made);
   return buffer;
@@ -127,7 +127,7 @@ void gpu_frame::emulate(std::size_t on, const emulated_closure& closure) {
   std::vector<accessed_bytes> accesses;
   {
     const internal::gpu_engine::lock_type lock{engine.mutex_};
-    for (const internal::gpu_input& input : work.inputs_) {
+    for (const internal::gpu_input& input : work->inputs_) {
       accesses.push_back({input.on_device->block.begin, input.buffer->bytes(), byte_access::read});
     }
     for (const place& each : places) {
@@ -194,7 +194,7 @@ void gpu_frame::synchronize(std::size_t on) {
 array_ptr gpu_frame::take_for_writing(array_ptr buffer, std::size_t on) {
   place& here = places[on];
   const auto given =
-      std::count_if(work.inputs_.begin(), work.inputs_.end(),
+      std::count_if(work->inputs_.begin(), work->inputs_.end(),
                     [&](const internal::gpu_input& input) { return input.buffer == buffer.get(); });
   device_block block;
   if (!buffer.get()->is_only(static_cast<std::uint32_t>(1 + given)) || given != 1) {
@@ -214,7 +214,7 @@ array_ptr gpu_frame::take_for_writing(array_ptr buffer, std::size_t on) {
     }
     const internal::host_memory stale = buffer.get()->take_host_memory();
     from.producer = {&stream, here.sequence};
-    from.made_on = work.made_on_;
+    from.made_on = work->made_on_;
     ++from.pins;
     here.device->builders_.push_back(&from);
     consumed = true;
@@ -247,7 +247,24 @@ const void* gpu_frame::bytes_of(const array_buffer& buffer, std::size_t on) {
 }
 
 gpu_context& gpu_frame::context(std::size_t on) {
+  while (contexts.size() <= on) {
+    contexts.push_back(gpu_context_access::make(*this, static_cast<int>(contexts.size())));
+  }
   return *contexts[on];
+}
+
+void gpu_frame::reset(internal::gpu_work& begins) noexcept {
+  work = &begins;
+  places.clear();
+  temporaries.clear();
+  outputs.clear();
+  gave_role_up = grew_too_far = consumed = false;
+}
+
+gpu_frame::~gpu_frame() {
+  for (gpu_context* each : contexts) {
+    gpu_context_access::destroy(each);
+  }
 }
 
 // What gpu_context and arrays call.

@@ -1,5 +1,5 @@
-// A body that runs, or waits: where it enqueues, and what it has allocated. Made by the engine on
-// the stack of the thread that calls the body; `contexts` are what the user sees of it.
+// A body that runs, or waits: where it enqueues, and what it has allocated. Owned by the engine, and
+// used again for later bodies, as its memory is; `contexts` are what the user sees of it.
 #pragma once
 
 #include <cstddef>
@@ -31,13 +31,12 @@ struct gpu_frame {
     std::uint64_t sequence = 0;
   };
 
-  gpu_frame(internal::gpu_engine& engine_of, internal::gpu_work& work_of) noexcept
-      : engine{engine_of}, work{work_of} {}
+  explicit gpu_frame(internal::gpu_engine& engine_of) noexcept : engine{engine_of} {}
   gpu_frame(const gpu_frame&) = delete;
   gpu_frame& operator=(const gpu_frame&) = delete;
 
   internal::gpu_engine& engine;
-  internal::gpu_work& work;
+  internal::gpu_work* work = nullptr;
   std::vector<place> places;
   std::vector<internal::temporary_block> temporaries;
   std::vector<array_buffer*> outputs;  ///< with a reference each, until the body has ended
@@ -54,9 +53,14 @@ struct gpu_frame {
   array_ptr take_for_writing(array_ptr buffer, std::size_t on);
   const void* bytes_of(const array_buffer& buffer, std::size_t on);
   [[nodiscard]] gpu_context& context(std::size_t on);
+  /// Makes it the frame of `begins`, with no places yet.
+  void reset(internal::gpu_work& begins) noexcept;
   [[nodiscard]] bool is_in(const internal::gpu_stream& stream) const noexcept;
 
-  std::vector<gpu_context*> contexts;  ///< by place
+  ~gpu_frame();
+
+  std::vector<gpu_context*>
+      contexts;  ///< by place; more than there are places, from earlier bodies
 
  private:
   internal::device_block take_block(std::size_t on, std::size_t bytes);

@@ -222,8 +222,22 @@ void gpu_engine::forget_share(gpu_device& device, const gpu_work& work) {
   }
 }
 
+// Frames are used again: their memory is.
 void gpu_engine::run(gpu_work& work, gpu_device& device, lock_type& lock) {
-  detail::gpu_frame frame{*this, work};
+  detail::gpu_frame* frame = nullptr;
+  if (free_frames_.empty()) {
+    frame = new detail::gpu_frame{*this};
+  } else {
+    frame = free_frames_.back();
+    free_frames_.pop_back();
+  }
+  frame->reset(work);
+  run_in(*frame, work, device, lock);
+  free_frames_.push_back(frame);
+}
+
+void gpu_engine::run_in(detail::gpu_frame& frame, gpu_work& work, gpu_device& device,
+                        lock_type& lock) {
   if (!begin_body(work, device, frame)) {
     fail(work, device, device.lost_, lock);
     return;
@@ -235,9 +249,6 @@ void gpu_engine::run(gpu_work& work, gpu_device& device, lock_type& lock) {
   work.run_body(frame.context(0));
   detail::this_frame = outer;
   options_.table->ctx_set_current(device.context_);  // whatever the body made current
-  for (gpu_context* context : frame.contexts) {
-    detail::gpu_context_access::destroy(context);
-  }
   lock.lock();
   end_body(work, device, frame);
   if (frame.grew_too_far && work.body_failed() && !work.runs_alone_) {
@@ -284,9 +295,6 @@ bool gpu_engine::begin_body(gpu_work& work, gpu_device& device, detail::gpu_fram
       }
     }
     each.leased_[slot_of(each, its)] = true;
-  }
-  for (std::size_t i = 0; i != frame.places.size(); ++i) {
-    frame.contexts.push_back(detail::gpu_context_access::make(frame, static_cast<int>(i)));
   }
   return true;
 }

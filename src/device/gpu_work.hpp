@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <span>
 #include <vector>
 
 #include <narke/gpu_context.hpp>
@@ -51,7 +52,7 @@ class gpu_work {
   // Set before submission.
 
   std::uint64_t share_id = 0;          ///< works of one share run in one stream, one after another
-  std::vector<int> devices;            ///< indices; the first is where the inputs go
+  std::span<const int> devices;        ///< indices; the first is where the inputs go
   std::uint64_t gpu_memory_bytes = 0;  ///< asked for: outputs and scratch
   const void* key = nullptr;           ///< what the engine learns by: the task's handle
   const char* label = "task";          ///< lives as long as the work

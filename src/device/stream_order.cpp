@@ -11,17 +11,25 @@ void point_list::add(stream_point point) {
   if (is_complete(point)) {
     return;
   }
-  for (stream_point& each : points_) {
-    if (each.stream == point.stream) {
-      each.sequence = std::max(each.sequence, point.sequence);
+  for (stream_point* each = data(); each != data() + size_; ++each) {
+    if (each->stream == point.stream) {
+      each->sequence = std::max(each->sequence, point.sequence);
       return;
     }
   }
-  points_.push_back(point);
+  if (size_ == capacity_) {
+    auto larger = std::make_unique<stream_point[]>(2 * capacity_);
+    std::copy(begin(), end(), larger.get());
+    more_ = std::move(larger);
+    capacity_ *= 2;
+  }
+  data()[size_++] = point;
 }
 
 void point_list::forget_complete() noexcept {
-  std::erase_if(points_, [](const stream_point& point) { return is_complete(point); });
+  stream_point* const last =
+      std::remove_if(data(), data() + size_, [](const stream_point& p) { return is_complete(p); });
+  size_ = static_cast<std::size_t>(last - data());
 }
 
 gpu_stream& stream_order::add_stream(gpu_device& device, int priority) {

@@ -13,10 +13,12 @@
 //    and a wait takes a snapshot of the event.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "driver/driver_table.hpp"
@@ -34,9 +36,29 @@ struct stream_point {
   explicit operator bool() const noexcept { return stream != nullptr; }
 };
 
-/// The newest point of each of some streams.
+/// The newest point of each of some streams. A few need no memory of their own: nearly every array
+/// is used on one or two streams.
 class point_list {
  public:
+  point_list() noexcept = default;
+  point_list(const point_list& other) { add(other); }
+  point_list(point_list&& other) noexcept { *this = std::move(other); }
+  point_list& operator=(const point_list& other) {
+    if (this != &other) {
+      size_ = 0;
+      add(other);
+    }
+    return *this;
+  }
+  point_list& operator=(point_list&& other) noexcept {
+    few_ = other.few_;
+    more_ = std::move(other.more_);
+    size_ = std::exchange(other.size_, 0);
+    capacity_ = std::exchange(other.capacity_, few_max);
+    return *this;
+  }
+  ~point_list() = default;
+
   void add(stream_point point);
   void add(const point_list& points) {
     for (const stream_point& point : points) {
@@ -45,13 +67,23 @@ class point_list {
   }
   /// Forgets what the host has seen complete.
   void forget_complete() noexcept;
-  void clear() noexcept { points_.clear(); }
-  [[nodiscard]] bool empty() const noexcept { return points_.empty(); }
-  [[nodiscard]] const stream_point* begin() const noexcept { return points_.data(); }
-  [[nodiscard]] const stream_point* end() const noexcept { return points_.data() + points_.size(); }
+  void clear() noexcept { size_ = 0; }
+  [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+  [[nodiscard]] const stream_point* begin() const noexcept {
+    return more_ != nullptr ? more_.get() : few_.data();
+  }
+  [[nodiscard]] const stream_point* end() const noexcept { return begin() + size_; }
 
  private:
-  std::vector<stream_point> points_;
+  static constexpr std::size_t few_max = 2;
+  [[nodiscard]] stream_point* data() noexcept {
+    return more_ != nullptr ? more_.get() : few_.data();
+  }
+
+  std::array<stream_point, few_max> few_;
+  std::unique_ptr<stream_point[]> more_;  // all of them, once they are more than few_max
+  std::size_t size_ = 0;
+  std::size_t capacity_ = few_max;
 };
 
 /// An event on a stream, recorded when the work up to `sequence` had ended.

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <memory>
+#include <stdexcept>
 #include <utility>
 
 #include <fmt/format.h>
@@ -11,6 +12,7 @@
 #include "device/gpu_engine.hpp"
 #include "driver/cuda_driver.hpp"
 #include "driver/emulated/emulated_driver.hpp"
+#include "driver/emulated/null_driver.hpp"
 
 namespace narke::internal {
 namespace {
@@ -18,6 +20,7 @@ namespace {
 // What the engine's table belongs to. Guarded by the runtime's life lock.
 struct gpu_driver {
   std::unique_ptr<emulated_driver> emulated;
+  std::unique_ptr<null_driver> null;
   driver_table table;
   bool is_checked = false;
 };
@@ -48,6 +51,43 @@ emulated_options emulated_like(const machine& described, bool is_checked) {
   options.model.context_bytes = 0;  // what was asked for is what tasks can have
   options.detect_races = is_checked;
   return options;
+}
+
+// NARKE_EMULATED_CLOCK: what emulated devices take. "free", the default: what their work takes on a
+// CPU; "real": modelled times, which pass; "null": nothing, and they check nothing and copy nothing,
+// to measure what the host spends above the driver's calls.
+enum class emulated_pace : std::uint8_t { free, real, null };
+
+emulated_pace pace_from_environment() {
+  const auto text = environment_value("NARKE_EMULATED_CLOCK");
+  if (!text || text->empty() || *text == "free") {
+    return emulated_pace::free;
+  }
+  if (*text == "real") {
+    return emulated_pace::real;
+  }
+  if (*text == "null") {
+    return emulated_pace::null;
+  }
+  throw std::invalid_argument{
+      fmt::format("NARKE_EMULATED_CLOCK: '{}' is none of free, real, null", *text)};
+}
+
+void start_emulated(gpu_driver& driver, const machine& described) {
+  const emulated_pace pace = pace_from_environment();
+  if (pace == emulated_pace::null) {
+    driver.null = std::make_unique<null_driver>(
+        null_driver_options{.gpus = static_cast<int>(described.gpus.size()),
+                            .memory_bytes = described.gpus.front().memory_total_bytes.value_or(0)});
+    driver.table = driver.null->table();
+    return;
+  }
+  driver.is_checked = wants_checks();
+  emulated_options options = emulated_like(described, driver.is_checked);
+  options.clock =
+      pace == emulated_pace::real ? emulated_clock::real_time : emulated_clock::free_running;
+  driver.emulated = std::make_unique<emulated_driver>(std::move(options));
+  driver.table = driver.emulated->table();
 }
 
 void tell_violations(const emulated_driver& driver, bool is_checked) noexcept {
@@ -81,10 +121,7 @@ void start_gpus(const runtime_settings& settings) {
     options.ordinals.push_back(gpu.index);
   }
   if (described.gpus.front().is_emulated) {
-    driver.is_checked = wants_checks();
-    driver.emulated =
-        std::make_unique<emulated_driver>(emulated_like(described, driver.is_checked));
-    driver.table = driver.emulated->table();
+    start_emulated(driver, described);
     options.is_emulated = true;
     options.reserve_bytes = 0;
   } else {
@@ -108,6 +145,7 @@ void stop_gpus() noexcept {
     tell_violations(*driver.emulated, driver.is_checked);
     driver.emulated.reset();
   }
+  driver.null.reset();
 }
 
 }  // namespace narke::internal
