@@ -84,14 +84,9 @@ void gpu_engine::stop() noexcept {
 }
 
 void gpu_engine::submit(gpu_work& work) noexcept {
-  lock_type lock{mutex_};
+  const lock_type lock{mutex_};
+  // On a device that is lost, too: whoever submits for it fails the work, and nobody recurses.
   gpu_device& device = *device_at(work.devices.front());
-  if (device.phase_ == device_phase::lost) {
-    const std::exception_ptr why = device.lost_;
-    lock.unlock();
-    work.completed(why);
-    return;
-  }
   ++facts_.works;
   device.submitted_.push_back(&work);
   if (options_.has_threads) {

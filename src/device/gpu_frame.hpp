@@ -1,5 +1,5 @@
-// A body that runs, or waits: where it enqueues, and what it has allocated. Owned by the engine, and
-// used again for later bodies, as its memory is; `contexts` are what the user sees of it.
+// A body that runs, or waits: where it enqueues, and what it has allocated. Owned by the engine,
+// and used again for later bodies, as its memory is; `contexts` are what the user sees of it.
 #pragma once
 
 #include <cstddef>

@@ -53,9 +53,9 @@ emulated_options emulated_like(const machine& described, bool is_checked) {
   return options;
 }
 
-// NARKE_EMULATED_CLOCK: what emulated devices take. "free", the default: what their work takes on a
-// CPU; "real": modelled times, which pass; "null": nothing, and they check nothing and copy nothing,
-// to measure what the host spends above the driver's calls.
+// NARKE_EMULATED_CLOCK: what emulated devices take. "free", the default: what their work takes on
+// a CPU; "real": modelled times, which pass; "null": nothing, and they check nothing and copy
+// nothing, to measure what the host spends above the driver's calls.
 enum class emulated_pace : std::uint8_t { free, real, null };
 
 emulated_pace pace_from_environment() {
