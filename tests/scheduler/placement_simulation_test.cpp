@@ -16,8 +16,13 @@ std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
   return text == nullptr ? otherwise : std::stoull(text);
 }
 
-// Returns how many tickets ran.
-int run_history(std::uint64_t seed, int events) {
+struct counts {
+  int started = 0;
+  int handed_over = 0;
+  int told_infeasible = 0;
+};
+
+void run_history(std::uint64_t seed, int events, counts& sum) {
   simulated_machine machine{seed};
   for (int i = 0; i < events && !testing::Test::HasFatalFailure(); ++i) {
     machine.one_event();
@@ -25,7 +30,9 @@ int run_history(std::uint64_t seed, int events) {
   if (!testing::Test::HasFatalFailure()) {
     machine.drain();
   }
-  return machine.started();
+  sum.started += machine.started();
+  sum.handed_over += machine.handed_over();
+  sum.told_infeasible += machine.told_infeasible();
 }
 
 TEST(placement_simulation, every_history_keeps_the_rules_and_ends_with_everything_free) {
@@ -33,13 +40,17 @@ TEST(placement_simulation, every_history_keeps_the_rules_and_ends_with_everythin
   const auto count = std::getenv("NARKE_SIMULATION_SEED") != nullptr
                          ? 1
                          : number_from("NARKE_SIMULATION_SEEDS", 2'000);
-  int started = 0;
+  counts sum;
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
     SCOPED_TRACE(seed);
-    started += run_history(seed, 60);
+    run_history(seed, 80, sum);
     if (testing::Test::HasFatalFailure()) return;
   }
-  EXPECT_GT(started, static_cast<int>(count) * 5);
+  EXPECT_GT(sum.started, static_cast<int>(count) * 5);
+  if (count >= 100) {
+    EXPECT_GT(sum.handed_over, static_cast<int>(count) / 2);
+    EXPECT_GT(sum.told_infeasible, static_cast<int>(count) / 100);
+  }
 }
 
 }  // namespace

@@ -9,6 +9,7 @@ namespace narke_test {
 
 simulated_machine::simulated_machine(std::uint64_t seed)
     : random_{seed},
+      is_mostly_gpu_{one_in(2)},
       num_cpus_{1 + below(6)},
       core_{random_totals(), 1 + below(6)},
       idle_permits_{num_cpus_} {}
@@ -21,7 +22,7 @@ int simulated_machine::below(int bound) {
 
 resource_totals simulated_machine::random_totals() {
   resource_totals totals{.cpus = num_cpus_, .memory_bytes = 100};
-  const int gpu_count = below(4);
+  const int gpu_count = is_mostly_gpu_ ? 1 + below(3) : below(4);
   for (int id = 0; id < gpu_count; ++id) {
     totals.gpus.push_back({.id = id, .memory_bytes = 100, .numa_node = 0});
   }
@@ -42,7 +43,7 @@ quantity simulated_machine::random_cpus() {
   }
 }
 
-// Few different amounts, so that shapes repeat; always feasible.
+// Few different amounts, so that shapes repeat.
 resource_request simulated_machine::random_request() {
   const auto& totals = core_.totals();
   const auto gpu_count = static_cast<int>(totals.gpus.size());
@@ -61,12 +62,39 @@ resource_request simulated_machine::random_request() {
   return request;
 }
 
+resource_request simulated_machine::random_gpu_request() {
+  constexpr int quarters[] = {1, 2, 4, 8};
+  resource_request request{.gpus = quantity::from_steps(2'500 * quarters[below(4)])};
+  if (is_mostly_gpu_ && !one_in(3)) {
+    request.gpus = quantity::one();
+    return request;
+  }
+  if (one_in(8)) request.gpu_memory_bytes = 30;
+  if (one_in(8)) request.wish = placement_wish::spread;
+  if (one_in(12)) request.cpus = quantity::one();
+  return request;
+}
+
+// Always feasible.
+ticket simulated_machine::random_ticket() {
+  ticket t{.id = ++now_, .request = random_request(), .submitted_ticks = now_};
+  t.for_life = one_in(12);
+  if (!core_.totals().gpus.empty() && (one_in(2) || (is_mostly_gpu_ && !one_in(4)))) {
+    t.request = random_gpu_request();
+    t.in_stream_order = !one_in(6);
+    t.for_life = one_in(is_mostly_gpu_ ? 60 : 20);
+    t.inputs = {{below(4), below(3)}, {below(4), below(3)}};
+    t.follows = one_in(2) && !running_.empty() ? running_.rbegin()->first : 0;
+  }
+  if (!can_ever_fit(t.request)) {
+    t.request = {.cpus = quantity::one()};
+  }
+  return t;
+}
+
 ticket_id simulated_machine::submit() {
-  const ticket_id id = ++now_;
-  ticket t{.id = id,
-           .request = random_request(),
-           .submitted_ticks = now_,
-           .for_life = one_in(12)};
+  ticket t = random_ticket();
+  const ticket_id id = t.id;
   pending_.emplace(id, t);
   core_.on_submitted(std::move(t));
   return id;
@@ -85,16 +113,79 @@ std::vector<ticket_id> simulated_machine::running_where(Accept accept) const {
   return ids;
 }
 
+void simulated_machine::leave_share(ticket_id id) {
+  const auto at = shares_.find(running_.at(id).share);
+  if (at != shares_.end()) {
+    std::erase(at->second.members, id);
+    if (at->second.members.empty()) {
+      shares_.erase(at);
+    }
+  }
+}
+
 void simulated_machine::finish(ticket_id id) {
+  leave_share(id);
   running_.erase(id);
   core_.on_finished(id);
 }
 
-void simulated_machine::finish_one() {
-  const auto ids = running_where([](const auto& t) { return !t.blocked && !t.for_life; });
-  if (!ids.empty()) {
-    finish(pick(ids));
+// A member in the order of its share; before it was ordered, because its body threw; on a lost GPU
+// at any time.
+bool simulated_machine::may_finish(ticket_id id, const running_task& task) const {
+  if (task.share == 0 || !task.ordered) {
+    return true;
   }
+  const running_share& share = shares_.at(task.share);
+  return share.members.front() == id || is_lost(share);
+}
+
+bool simulated_machine::finish_one() {
+  auto ids = running_where([](const auto& t) { return !t.blocked && !t.for_life; });
+  std::erase_if(ids, [this](ticket_id id) { return !may_finish(id, running_.at(id)); });
+  const bool may_throw = one_in(6);
+  const auto throws = [&](ticket_id id) {
+    return running_.at(id).share != 0 && !running_.at(id).ordered;
+  };
+  if (!may_throw && !std::all_of(ids.begin(), ids.end(), throws)) {
+    std::erase_if(ids, throws);
+  }
+  if (ids.empty()) {
+    return false;
+  }
+  finish(pick(ids));
+  return true;
+}
+
+bool simulated_machine::order_one() {
+  const auto ids =
+      running_where([](const auto& t) { return t.share != 0 && !t.ordered && !t.blocked; });
+  if (ids.empty()) {
+    return false;
+  }
+  const ticket_id id = pick(ids);
+  running_.at(id).ordered = true;
+  core_.on_ordered(id);
+  return true;
+}
+
+// All that can never run any more is told, oldest first, and nothing else.
+void simulated_machine::lose_a_gpu() {
+  const auto count = static_cast<int>(core_.totals().gpus.size());
+  if (count == 0) {
+    return;
+  }
+  core_.on_device_lost(below(count));
+  std::vector<ticket_id> expected;
+  for (const auto& [id, waiting] : pending_) {
+    if (!can_ever_fit(waiting.request)) {
+      expected.push_back(id);
+    }
+  }
+  ASSERT_EQ(core_.take_infeasible(), expected);
+  for (const ticket_id id : expected) {
+    pending_.erase(id);
+  }
+  told_infeasible_ += static_cast<int>(expected.size());
 }
 
 void simulated_machine::finish_fast() {
@@ -105,8 +196,9 @@ void simulated_machine::finish_fast() {
 }
 
 // On a child that is submitted for the purpose, on somebody who is there, or on something outside.
+// Work that is enqueued never blocks.
 void simulated_machine::block_one() {
-  const auto ids = running_where([](const auto& t) { return !t.blocked; });
+  const auto ids = running_where([](const auto& t) { return !t.blocked && !t.ordered; });
   if (ids.empty()) {
     return;
   }
@@ -159,7 +251,7 @@ void simulated_machine::kill_an_actor() {
 }
 
 void simulated_machine::one_event() {
-  switch (below(16)) {
+  switch (below(21)) {
     case 0: case 1: case 2: case 3: case 4:
       submit();
       break;
@@ -167,7 +259,7 @@ void simulated_machine::one_event() {
       submit_fast();
       break;
     case 7: case 8: case 9:
-      finish_one();
+      (void)finish_one();
       break;
     case 10: case 11:
       finish_fast();
@@ -178,10 +270,16 @@ void simulated_machine::one_event() {
     case 14:
       unblock_one();
       break;
-    default:
+    case 15:
       one_in(2) ? cancel_one() : kill_an_actor();
+      break;
+    case 16:
+      if (one_in(6)) lose_a_gpu();
+      break;
+    default:
+      (void)order_one();
   }
-  settle();
+  if (!testing::Test::HasFatalFailure()) settle();
 }
 
 // What the runtime does.
@@ -234,10 +332,70 @@ void simulated_machine::take(const step_result& result) {
     }
     running_.emplace(assigned.id, running_task{.request = at->second.request,
                                                .held = *assigned.granted,
-                                               .for_life = at->second.for_life});
+                                               .for_life = at->second.for_life,
+                                               .share = assigned.share});
+    take_share(assigned, at->second);
+    if (testing::Test::HasFatalFailure()) return;
     pending_.erase(at);
     ++started_;
   }
+}
+
+void simulated_machine::take_share(const assignment& assigned, const ticket& t) {
+  ASSERT_EQ(assigned.share != 0, t.in_stream_order);
+  for (const auto& gpu : assigned.granted->gpus) {
+    ASSERT_FALSE(is_lost(gpu.index)) << "ticket " << t.id << " started on a lost GPU";
+  }
+  if (assigned.is_successor) {
+    ASSERT_TRUE(shares_.contains(assigned.share));
+    running_share& share = shares_.at(assigned.share);
+    ASSERT_TRUE(is_passable(share)) << "ticket " << t.id << " came too early";
+    ASSERT_EQ(share.request, t.request);
+    ASSERT_EQ(share.held.serial, assigned.granted->serial);
+    share.members.push_back(t.id);
+    ++handed_over_;
+  } else if (t.in_stream_order) {
+    ASSERT_GT(assigned.share, last_share_) << "a share's id was used again";
+    last_share_ = assigned.share;
+    const bool asks_for_gpus_only = t.request.cpus.is_zero() && t.request.memory_bytes == 0 &&
+                                    t.request.custom.empty();
+    shares_[assigned.share] = {.request = t.request,
+                               .held = *assigned.granted,
+                               .members = {t.id},
+                               .is_handed_over = asks_for_gpus_only && !t.for_life};
+  }
+}
+
+// What the model knows of shares and GPUs.
+
+bool simulated_machine::is_lost(int gpu_index) const {
+  return core_.totals().gpus[static_cast<std::size_t>(gpu_index)].is_lost;
+}
+
+bool simulated_machine::is_lost(const running_share& share) const {
+  return std::any_of(share.held.gpus.begin(), share.held.gpus.end(),
+                     [this](const auto& gpu) { return is_lost(gpu.index); });
+}
+
+// Its newest member may have thrown; those before it were ordered.
+bool simulated_machine::is_passable(const running_share& share) const {
+  return share.is_handed_over && !is_lost(share) && running_.at(share.members.back()).ordered;
+}
+
+bool simulated_machine::may_take_over(const ticket& t) const {
+  return t.in_stream_order && !t.for_life &&
+         std::any_of(shares_.begin(), shares_.end(), [&](const auto& entry) {
+           return entry.second.request == t.request && is_passable(entry.second);
+         });
+}
+
+// Told from the totals alone, without the ledger; what does not concern GPUs always fits.
+bool simulated_machine::can_ever_fit(const resource_request& request) const {
+  const auto& gpus = core_.totals().gpus;
+  const auto good = std::count_if(gpus.begin(), gpus.end(), [&](const auto& gpu) {
+    return !gpu.is_lost && gpu.memory_bytes >= request.gpu_memory_bytes;
+  });
+  return good >= request.gpus.ceil_whole();
 }
 
 // The end.
@@ -246,8 +404,8 @@ void simulated_machine::take(const step_result& result) {
 bool simulated_machine::drain_one() {
   if (fast_running_ > 0) {
     finish_fast();
-  } else if (!running_where([](const auto& t) { return !t.blocked && !t.for_life; }).empty()) {
-    finish_one();
+  } else if (one_in(2) && order_one()) {
+  } else if (finish_one()) {
   } else if (unblock_one()) {
   } else if (!running_where([](const auto& t) { return t.for_life; }).empty()) {
     kill_an_actor();
@@ -268,6 +426,7 @@ void simulated_machine::drain() {
   ASSERT_TRUE(fast_queue_.empty());
   ASSERT_EQ(core_.pending_count(), 0u);
   ASSERT_EQ(core_.running_count(), 0u);
+  ASSERT_EQ(core_.share_count(), 0u);
   ASSERT_EQ(core_.permits_held(), 0);
   ASSERT_EQ(core_.permits_wanted(), 0);
   ASSERT_EQ(idle_permits_, num_cpus_);
@@ -279,6 +438,7 @@ void simulated_machine::drain() {
 void simulated_machine::check() const {
   check_permits();
   check_books();
+  check_shares();
   check_oldest_does_not_fit();
   check_no_deadlock();
 }
@@ -296,15 +456,23 @@ void simulated_machine::check_permits() const {
 
 void simulated_machine::check_books() const {
   resource_amounts expected = full_amounts(core_.totals());
-  for (const auto& [id, task] : running_) {
-    expected.memory_bytes -= task.held.memory_bytes;
-    for (const auto& gpu : task.held.gpus) {
-      expected.gpus[static_cast<std::size_t>(gpu.index)].share -= gpu.share;
-      expected.gpus[static_cast<std::size_t>(gpu.index)].memory_bytes -= gpu.bytes;
+  const auto subtract = [&](const allocation& held) {
+    expected.memory_bytes -= held.memory_bytes;
+    for (const auto& gpu : held.gpus) {
+      if (!is_lost(gpu.index)) {
+        expected.gpus[static_cast<std::size_t>(gpu.index)].share -= gpu.share;
+        expected.gpus[static_cast<std::size_t>(gpu.index)].memory_bytes -= gpu.bytes;
+      }
     }
-    for (const auto& [name, amount] : task.held.custom) {
+    for (const auto& [name, amount] : held.custom) {
       expected.custom[name] -= amount;
     }
+  };
+  for (const auto& [id, task] : running_) {
+    if (task.share == 0) subtract(task.held);
+  }
+  for (const auto& [id, share] : shares_) {
+    subtract(share.held);  // once, however many run on it
   }
   ASSERT_EQ(core_.available(), expected);
   ASSERT_GE(expected.memory_bytes, 0);
@@ -314,6 +482,27 @@ void simulated_machine::check_books() const {
   }
   for (const auto& [name, amount] : expected.custom) {
     ASSERT_GE(amount, quantity::zero()) << name;
+  }
+}
+
+// Never more of a GPU than there is of it, lost ones too; every share has members.
+void simulated_machine::check_shares() const {
+  ASSERT_EQ(core_.share_count(), shares_.size());
+  std::vector<quantity> held(core_.totals().gpus.size());
+  const auto add = [&held](const allocation& granted) {
+    for (const auto& gpu : granted.gpus) {
+      held[static_cast<std::size_t>(gpu.index)] += gpu.share;
+    }
+  };
+  for (const auto& [id, task] : running_) {
+    if (task.share == 0) add(task.held);
+  }
+  for (const auto& [id, share] : shares_) {
+    ASSERT_FALSE(share.members.empty());
+    add(share.held);
+  }
+  for (const auto& share : held) {
+    ASSERT_LE(share, quantity::one());
   }
 }
 
@@ -334,9 +523,13 @@ void simulated_machine::check_oldest_does_not_fit() const {
   if (pending_.empty()) {
     return;
   }
-  const auto& oldest = pending_.begin()->second.request;
-  const bool has_cpus = oldest.cpus.is_zero() || oldest.cpus <= core_.cpu_balance();
-  ASSERT_FALSE(fits(oldest) && has_cpus) << "ticket " << pending_.begin()->first << " could run";
+  const auto& [id, waiting] = *pending_.begin();
+  const auto& request = waiting.request;
+  // An older head of the other lane goes first to CPUs.
+  const bool has_cpus =
+      request.cpus.is_zero() || (request.cpus <= core_.cpu_balance() && id < fast_head());
+  ASSERT_FALSE(fits(request) && has_cpus) << "ticket " << id << " could run";
+  ASSERT_FALSE(may_take_over(waiting)) << "ticket " << id << " could take a share over";
 }
 
 // When nobody runs who would let go by himself, nothing may be kept from anybody: a blocked task
@@ -350,6 +543,7 @@ void simulated_machine::check_no_deadlock() const {
   for (const auto& [id, waiting] : pending_) {
     const bool has_cpus = waiting.request.cpus.is_zero() || waiting.request.cpus <= cpus;
     ASSERT_FALSE(fits(waiting.request) && has_cpus) << "ticket " << id << " is held back for ever";
+    ASSERT_FALSE(may_take_over(waiting)) << "ticket " << id << " is held back for ever";
   }
 }
 
