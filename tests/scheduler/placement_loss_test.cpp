@@ -57,10 +57,25 @@ TEST(placement_loss, a_share_there_is_not_handed_over) {
   const auto waiting = s.submit_in_order(gpus(1), {{0, 10}}, lost.id);
   EXPECT_THAT(s.step(), IsEmpty());
   s.core.on_ordered(unordered.id);
+  EXPECT_THAT(s.step(), IsEmpty());
   s.core.on_finished(lost.id);
   s.core.on_finished(unordered.id);
   EXPECT_THAT(s.step(), IsEmpty());
   EXPECT_EQ(s.core.explain(waiting).cause, wait_cause::share_not_ordered);
+}
+
+// It would wait for a lost share for ever, were it not counted as passed.
+TEST(placement_loss, beside_a_lost_share_of_its_shape_a_request_ages) {
+  scene s{small_machine(), 2};
+  (void)s.order_one(gpus(1));
+  s.core.on_device_lost(0);
+  const auto holder = s.start(gpus(0.5));
+  const auto waiting = s.submit_in_order(gpus(1));
+  s.pass_by(2, gpus(0.5));
+  (void)s.submit(gpus(0.5));
+  EXPECT_THAT(s.step(), IsEmpty());
+  s.core.on_finished(holder);
+  EXPECT_THAT(s.step(), ElementsAre(waiting));
 }
 
 TEST(placement_loss, what_can_never_be_met_is_told_once_oldest_first) {

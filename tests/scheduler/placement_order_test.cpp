@@ -83,6 +83,26 @@ TEST(placement_order, cancelled_ones_never_run) {
   EXPECT_EQ(s.core.pending_count(), 0u);
 }
 
+TEST(placement_order, one_that_was_cancelled_and_submitted_again_runs_once_and_in_its_place) {
+  scene s;
+  const auto running = s.start(gpus(2));
+  const auto first = s.submit(gpus(2));
+  const auto again = s.submit(gpus(2));
+  const auto last = s.submit(gpus(2));
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_TRUE(s.core.on_cancelled(again));
+    s.core.on_submitted({.id = again, .request = gpus(2), .submitted_ticks = again});
+  }
+  EXPECT_EQ(s.core.pending_count(), 3u);
+  ticket_id before = running;
+  for (const auto next : {first, again, last}) {
+    s.core.on_finished(before);
+    EXPECT_THAT(s.step(), ElementsAre(next));
+    before = next;
+  }
+  EXPECT_EQ(s.core.pending_count(), 0u);
+}
+
 TEST(placement_order, only_pending_ones_can_be_cancelled) {
   scene s;
   const auto running = s.start(gpus(1));
