@@ -102,17 +102,6 @@ ticket_id simulated_machine::submit() {
 
 void simulated_machine::submit_fast() { fast_queue_.push_back(++now_); }
 
-template <typename Accept>
-std::vector<ticket_id> simulated_machine::running_where(Accept accept) const {
-  std::vector<ticket_id> ids;
-  for (const auto& [id, task] : running_) {
-    if (accept(task)) {
-      ids.push_back(id);
-    }
-  }
-  return ids;
-}
-
 void simulated_machine::leave_share(ticket_id id) {
   const auto at = shares_.find(running_.at(id).share);
   if (at != shares_.end()) {

@@ -57,7 +57,15 @@ class simulated_machine {
   resource_request random_gpu_request();
   ticket random_ticket();
   template <typename Accept>
-  std::vector<ticket_id> running_where(Accept accept) const;
+  std::vector<ticket_id> running_where(Accept accept) const {
+    std::vector<ticket_id> ids;
+    for (const auto& [id, task] : running_) {
+      if (accept(task)) {
+        ids.push_back(id);
+      }
+    }
+    return ids;
+  }
   ticket_id pick(const std::vector<ticket_id>& ids) {
     return ids[static_cast<std::size_t>(below(static_cast<int>(ids.size())))];
   }
