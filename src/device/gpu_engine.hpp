@@ -161,6 +161,8 @@ class gpu_engine {
   bool poll(gpu_device& device);
   bool finish_complete(gpu_device& device, lock_type& lock);
   bool prepare_next(gpu_device& device, lock_type& lock);
+  bool are_others_open(const gpu_work& work, gpu_device& device, lock_type& lock,
+                       std::exception_ptr& why);
   bool admit_next(gpu_device& device, lock_type& lock);
   [[nodiscard]] gpu_work* next_runnable(gpu_device& device);
   void run(gpu_work& work, gpu_device& device, lock_type& lock);

@@ -46,6 +46,7 @@ device_block gpu_frame::take_block(std::size_t on, std::size_t bytes) {
   if (device.phase_ != internal::device_phase::open) {
     throw_lost(device, device.lost_);
   }
+  const internal::scoped_context current{*engine.options_.table, device.context_};
   const std::uint64_t wanted = internal::device_memory::rounded(bytes);
   const std::uint64_t reserved = std::min(work->reserved_bytes_, wanted);
   work->reserved_bytes_ -= reserved;
@@ -121,7 +122,7 @@ void gpu_frame::free_temporary(std::size_t on, void* memory) noexcept {
   temporaries.erase(at);
 }
 
-// Everything that the body has is taken to be used by each of its closures.
+// Everything that the body has on the device is taken to be used by each of its closures there.
 void gpu_frame::emulate(std::size_t on, const emulated_closure& closure) {
   const place& here = places[on];
   std::vector<accessed_bytes> accesses;
@@ -130,15 +131,15 @@ void gpu_frame::emulate(std::size_t on, const emulated_closure& closure) {
     for (const internal::gpu_input& input : work->inputs_) {
       accesses.push_back({input.on_device->block.begin, input.buffer->bytes(), byte_access::read});
     }
-    for (const place& each : places) {
-      for (const replica* builder : each.device->builders_) {
-        if (is_in(*builder->producer.stream)) {
-          accesses.push_back({builder->block.begin, builder->block.bytes, byte_access::write});
-        }
+    for (const replica* builder : here.device->builders_) {
+      if (builder->producer.stream == here.stream) {
+        accesses.push_back({builder->block.begin, builder->block.bytes, byte_access::write});
       }
     }
     for (const internal::temporary_block& each : temporaries) {
-      accesses.push_back({each.block.begin, each.block.bytes, byte_access::write});
+      if (each.on == on) {
+        accesses.push_back({each.block.begin, each.block.bytes, byte_access::write});
+      }
     }
   }
   std::erase_if(accesses, [](const accessed_bytes& each) { return each.bytes == 0; });
@@ -158,6 +159,7 @@ void gpu_frame::emulate(std::size_t on, const emulated_closure& closure) {
                                          .access_count = accesses.size(),
                                          .label = "closure",
                                          .modelled_ns = 0};
+  const internal::scoped_context current{*engine.options_.table, here.device->context()};
   const cu_result code = engine.options_.table->emulate(here.stream->handle, enqueued);
   if (code != cu_result::success) {
     // Not taken: neither run nor dropped.
@@ -182,6 +184,7 @@ void gpu_frame::synchronize(std::size_t on) {
       engine.give_role_up(*places.front().device);
     }
   }
+  const internal::scoped_context current{table, here.device->context_};
   const cu_result code = table.stream_synchronize(here.stream->handle);
   const internal::gpu_engine::lock_type lock{engine.mutex_};
   if (code != cu_result::success) {
@@ -201,6 +204,7 @@ array_ptr gpu_frame::take_for_writing(array_ptr buffer, std::size_t on) {
     block = take_block(on, buffer.get()->bytes());
   }
   internal::gpu_engine::lock_type lock{engine.mutex_};
+  const internal::scoped_context current{*engine.options_.table, here.device->context_};
   replica& from = *buffer.get()->replica_on(*here.device);
   internal::gpu_stream& stream = *here.stream;
   if (!block) {

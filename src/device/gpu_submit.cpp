@@ -60,6 +60,12 @@ bool gpu_engine::finish_complete(gpu_device& device, lock_type& lock) {
            (is_lost || device.compute_[i]->is_complete(in_stream.front()->sequence_))) {
       gpu_work& work = *in_stream.front();
       (is_lost ? failed : complete).push_back(&work);
+      for (const int index : work.devices) {
+        gpu_device& other = *device_at(index);
+        if (&other != &device && other.phase_ == device_phase::open) {
+          poll(other);  // its submitter may sleep
+        }
+      }
       forget_share(device, work);
       in_stream.pop_front();
     }
@@ -130,6 +136,14 @@ bool gpu_engine::admit_next(gpu_device& device, lock_type& lock) {
   }
   gpu_work& work = *device.prepared_.front();
   std::exception_ptr why;
+  if (work.devices.size() > 1 && !are_others_open(work, device, lock, why)) {
+    if (why == nullptr) {
+      return false;
+    }
+    device.prepared_.pop_front();
+    fail(work, device, why, lock);
+    return true;
+  }
   switch (try_admit(work, device, why)) {
     case admission::later:
       device.is_blocked_for_memory_ = true;
@@ -145,6 +159,22 @@ bool gpu_engine::admit_next(gpu_device& device, lock_type& lock) {
   device.prepared_.pop_front();
   device.admitted_.push_back(&work);
   return true;
+}
+
+// The other devices of a work that has several are opened by the first one's submitter.
+bool gpu_engine::are_others_open(const gpu_work& work, gpu_device& device, lock_type& lock,
+                                 std::exception_ptr& why) {
+  for (const int index : work.devices) {
+    gpu_device& each = *device_at(index);
+    if (each.phase_ == device_phase::closed) {
+      open(each, lock);
+    }
+    if (each.phase_ != device_phase::open) {
+      why = each.lost_;  // null while another thread opens it
+      return false;
+    }
+  }
+  return device.phase_ == device_phase::open;
 }
 
 void gpu_engine::fail(gpu_work& work, gpu_device& device, const std::exception_ptr& why,

@@ -27,7 +27,9 @@ transfer& gpu_engine::begin_transfer(transfer_direction direction, replica& on_d
   made.urgency = urgency;
   made.buffer = on_device.buffer;
   made.on_device = &on_device;
-  device.changed_.notify_all();
+  if (options_.has_threads) {
+    ensure_thread(device);  // no work of its own may have been there yet
+  }
   device.chores_.notify_all();
   return made;
 }

@@ -226,10 +226,11 @@ void connect_gpu_engine() noexcept {
 namespace narke::detail {
 
 // Where the inputs are there and the queue is short. Without a GPU there is no choice.
-bool gpu_is_the_better_place(const task_info&, const result_slot* const* inputs,
+bool gpu_is_the_better_place(const task_info& gpu_info, const result_slot* const* inputs,
                              std::size_t count) noexcept {
   internal::gpu_engine& engine = internal::gpu_engine::instance();
-  if (!engine.is_started() || engine.device_count() == 0) {
+  if (engine.device_count() == 0 ||
+      internal::placement_lane::instance().infeasible_reason(gpu_info.request())) {
     return false;
   }
   std::size_t shortest = SIZE_MAX;

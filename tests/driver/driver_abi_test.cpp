@@ -116,6 +116,7 @@ static_assert(same_value(cu_p2p_attribute::access_supported,
                          CU_DEVICE_P2P_ATTRIBUTE_ACCESS_SUPPORTED));
 static_assert(same_value(cu_p2p_attribute::native_atomic_supported,
                          CU_DEVICE_P2P_ATTRIBUTE_NATIVE_ATOMIC_SUPPORTED));
+static_assert(same_value(cu_proc_address_status::success, CU_GET_PROC_ADDRESS_SUCCESS));
 static_assert(same_value(cu_proc_address_status::symbol_not_found,
                          CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND));
 static_assert(same_value(cu_proc_address_status::version_not_sufficient,
