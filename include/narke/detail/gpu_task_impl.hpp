@@ -55,10 +55,10 @@ class gpu_task_impl final
         },
         this->arguments_);
   }
-  void run_body(gpu_context& gpu) noexcept override {
+  void run_body(gpu_context& device) noexcept override {
     const gpu_body_scope in_body;
     try {
-      this->results_.set_from([&]() -> decltype(auto) { return call(gpu); });
+      this->results_.set_from([&]() -> decltype(auto) { return call(device); });
     } catch (...) {
       this->set_error(std::current_exception());
     }
@@ -77,10 +77,10 @@ class gpu_task_impl final
   const void* callable_id() const noexcept override { return callable_id_; }
 
  private:
-  decltype(auto) call(gpu_context& gpu) {
+  decltype(auto) call(gpu_context& device) {
     return std::apply(
         [&](auto&... each) -> decltype(auto) {
-          return std::invoke(this->holder_.get(), gpu, each.deliver(&gpu)...);
+          return std::invoke(this->holder_.get(), device, each.deliver(&device)...);
         },
         this->arguments_);
   }
