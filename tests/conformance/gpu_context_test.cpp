@@ -69,17 +69,19 @@ TEST_P(gpu_context, runs_what_is_enqueued_once_and_in_order) {
 }
 
 TEST_P(gpu_context, does_not_run_what_is_enqueued_inside_the_body) {
-  const tally seen_in_body;
+  const tally ran;
+  const tally returns;
   narke_test::gate hold;
   const auto ref = narke::task([=, wait = hold.waiter()](narke::gpu_context& gpu) {
-    const tally ran;
     gpu.emulate(wait);
     gpu.emulate([=] { ran.add(); });
-    seen_in_body.add(ran.value());
+    returns.add();
   }).remote();
+  returns.wait_for(1);
+  EXPECT_EQ(ran.value(), 0) << "what stands before it waits";
   hold.open();
   narke::get(ref);
-  EXPECT_EQ(seen_in_body.value(), 0);
+  EXPECT_EQ(ran.value(), 1);
 }
 
 TEST_P(gpu_context, synchronize_waits_for_the_work_so_far) {

@@ -1,7 +1,7 @@
 // Device memory: what does not fit makes room, and what can never fit says so.
 #include <conformance/gpu_fixture.hpp>
 
-#include <optional>
+#include <future>
 
 using narke_test::counted;
 using narke_test::elements;
@@ -124,6 +124,22 @@ TEST_P(gpu_memory, many_that_need_most_of_the_device_take_turns) {
   std::vector<narke::object_ref<floats>> all;
   for (int i = 0; i != 12; ++i) all.push_back(task.remote(x, float(i)));
   for (int i = 0; i != 12; ++i) EXPECT_TRUE(is_all(all[std::size_t(i)], 2 * float(i + 1)));
+}
+
+TEST_P(gpu_memory, handles_may_go_while_room_is_made) {
+  const auto churn = [](float first) {
+    std::vector<narke::object_ref<floats>> kept(8);
+    for (std::size_t i = 0; i != 80; ++i) {
+      kept[i % kept.size()] = filled(6, first + float(i));  // and the one before it goes
+      narke::wait(std::vector{kept[i % kept.size()]});
+    }
+    for (std::size_t i = 0; i != kept.size(); ++i) {
+      EXPECT_TRUE(is_all(kept[i], first + float(72 + i)));
+    }
+  };
+  auto other = std::async(std::launch::async, churn, 1000.0f);
+  churn(0);
+  other.get();
 }
 
 TEST_P(gpu_memory, what_was_asked_for_is_there) {
