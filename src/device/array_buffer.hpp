@@ -89,10 +89,25 @@ class array_buffer {
   [[nodiscard]] void* host_data() const noexcept { return host_.data; }
 
   void add_ref() noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }
-  /// True for the last one, who destroys the buffer.
+  /// For the engine, which finds buffers by their replicas without having a reference. False when
+  /// the last one is gone: whoever dropped it is about to destroy the buffer, under the engine's
+  /// mutex.
+  [[nodiscard]] bool try_add_ref() noexcept {
+    std::uint32_t seen = refs_.load(std::memory_order_relaxed);
+    while (seen != 0) {
+      if (refs_.compare_exchange_weak(seen, seen + 1, std::memory_order_acq_rel,
+                                      std::memory_order_relaxed)) {
+        return true;
+      }
+    }
+    return false;
+  }
+  [[nodiscard]] bool is_referenced() const noexcept {
+    return refs_.load(std::memory_order_acquire) != 0;
+  }
+  /// True for the last one, who destroys the buffer. The count really gets to 0: see try_add_ref.
   [[nodiscard]] bool drop_ref() noexcept {
-    return refs_.load(std::memory_order_acquire) == 1 ||
-           refs_.fetch_sub(1, std::memory_order_acq_rel) == 1;
+    return refs_.fetch_sub(1, std::memory_order_acq_rel) == 1;
   }
 
   // Guarded by the engine's mutex, but for those that are its owner's alone.

@@ -206,6 +206,13 @@ bool device_memory::trim() {
   return gave_back;
 }
 
+void device_memory::gather() {
+  if (!options_.one_allocation_a_block && options_.capacity_bytes > slab_total_bytes_) {
+    cu_result code = cu_result::success;
+    static_cast<void>(add_slab(options_.capacity_bytes - slab_total_bytes_, code));
+  }
+}
+
 point_list device_memory::users_of_free_slabs() {
   empty_bins();
   point_list users;

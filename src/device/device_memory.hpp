@@ -61,6 +61,8 @@ class device_memory {
   /// Joins free neighbours, and gives slabs back to the driver that are free as a whole and whose
   /// users are complete. True when a slab was given back.
   bool trim();
+  /// Takes what the driver still has for us as one slab, if it can be had.
+  void gather();
   /// What the host would have to see complete so that trim can give back more.
   [[nodiscard]] point_list users_of_free_slabs();
 

@@ -88,7 +88,8 @@ class gpu_device {
   std::deque<gpu_work*> submitted_;
   std::deque<gpu_work*> prepared_;
   std::deque<gpu_work*> admitted_;
-  std::deque<gpu_work*> again_;  // to be called once more, once their first work is complete
+  std::deque<gpu_work*> again_;      // to be called once more, once their first work is complete
+  const gpu_work* alone_ = nullptr;  // admitted, and wants nobody beside it until its body ended
   std::vector<std::deque<gpu_work*>> in_flight_;  // by compute stream: enqueued, not complete
   std::vector<bool> leased_;                      // by compute stream: a body runs or waits there
   std::vector<share_stream> shares_;

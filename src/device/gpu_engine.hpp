@@ -181,7 +181,11 @@ class gpu_engine {
   // Memory.
   enum class admission { admitted, later, failed };
   admission try_admit(gpu_work& work, gpu_device& device, std::exception_ptr& why);
-  [[nodiscard]] std::uint64_t missing_bytes(const gpu_work& work, const gpu_device& device) const;
+  struct input_sizes {
+    std::uint64_t all_bytes = 0;
+    std::uint64_t missing_bytes = 0;
+  };
+  [[nodiscard]] static input_sizes sizes_of_inputs(const gpu_work& work, const gpu_device& device);
   bool make_room(gpu_device& device, std::uint64_t bytes, bool may_copy);
   bool drop_if_elsewhere(replica& candidate);
   void drop(replica& gone);
@@ -195,7 +199,10 @@ class gpu_engine {
   void unpin_inputs(gpu_work& work);
   void unpin_for_retry(gpu_work& work);
   void make_pieces_whole(gpu_device& device);
-  [[nodiscard]] std::uint64_t wanted_output_bytes(const gpu_work& work) const;
+  bool make_bare(gpu_device& device);
+  void see_free_slabs_complete(gpu_device& device);
+  [[nodiscard]] std::uint64_t wanted_output_bytes(const gpu_work& work,
+                                                  const gpu_device& device) const;
   void learn(const gpu_work& work);
   [[nodiscard]] std::exception_ptr too_large(const gpu_work& work, const gpu_device& device,
                                              std::uint64_t wanted_bytes) const;

@@ -200,10 +200,14 @@ array_ptr gpu_frame::take_for_writing(array_ptr buffer, std::size_t on) {
       std::count_if(work->inputs_.begin(), work->inputs_.end(),
                     [&](const internal::gpu_input& input) { return input.buffer == buffer.get(); });
   device_block block;
-  if (!buffer.get()->is_only(static_cast<std::uint32_t>(1 + given)) || given != 1) {
-    block = take_block(on, buffer.get()->bytes());
-  }
   internal::gpu_engine::lock_type lock{engine.mutex_};
+  // Decided under the mutex: a copy to the host that another device begins has a reference, and
+  // reads what would be dropped below.
+  if (!buffer.get()->is_only(static_cast<std::uint32_t>(1 + given)) || given != 1) {
+    lock.unlock();
+    block = take_block(on, buffer.get()->bytes());
+    lock.lock();
+  }
   const internal::scoped_context current{*engine.options_.table, here.device->context_};
   replica& from = *buffer.get()->replica_on(*here.device);
   internal::gpu_stream& stream = *here.stream;

@@ -26,23 +26,33 @@ constexpr std::size_t small_copy_bytes = std::size_t{64} << 10;  // the driver t
 }  // namespace
 
 // Each input counts once, however often it is given.
-std::uint64_t gpu_engine::missing_bytes(const gpu_work& work, const gpu_device& device) const {
-  std::uint64_t missing = 0;
+gpu_engine::input_sizes gpu_engine::sizes_of_inputs(const gpu_work& work,
+                                                    const gpu_device& device) {
+  input_sizes sizes;
   for (auto input = work.inputs_.begin(); input != work.inputs_.end(); ++input) {
     const bool is_first = std::none_of(work.inputs_.begin(), input, [&](const gpu_input& earlier) {
       return earlier.buffer == input->buffer;
     });
-    if (is_first && input->buffer->replica_on(device) == nullptr) {
-      missing += device_memory::rounded(input->buffer->bytes());
+    if (is_first) {
+      const std::uint64_t bytes = device_memory::rounded(input->buffer->bytes());
+      sizes.all_bytes += bytes;
+      sizes.missing_bytes += input->buffer->replica_on(device) == nullptr ? bytes : 0;
     }
   }
-  return missing;
+  return sizes;
 }
 
-std::uint64_t gpu_engine::wanted_output_bytes(const gpu_work& work) const {
+// What was learned of earlier bodies is a guess, of which no more is reserved than there can be:
+// this body may do with less.
+std::uint64_t gpu_engine::wanted_output_bytes(const gpu_work& work,
+                                              const gpu_device& device) const {
   const auto learned = learned_bytes_.find(work.key);
-  return std::max(work.gpu_memory_bytes,
-                  learned != learned_bytes_.end() ? learned->second : std::uint64_t{0});
+  const std::uint64_t guess = std::max(
+      work.again_bytes_, learned != learned_bytes_.end() ? learned->second : std::uint64_t{0});
+  const std::uint64_t capacity = device.memory_->capacity_bytes();
+  const std::uint64_t beside_inputs =
+      capacity > work.input_bytes_ ? capacity - work.input_bytes_ : 0;
+  return std::max(work.gpu_memory_bytes, std::min(guess, beside_inputs));
 }
 
 void gpu_engine::learn(const gpu_work& work) {
@@ -68,24 +78,25 @@ gpu_engine::admission gpu_engine::try_admit(gpu_work& work, gpu_device& device,
       return admission::failed;
     }
   }
-  if (work.runs_alone_ && (!device.admitted_.empty() || device.bodies_running_ != 0)) {
+  if (device.alone_ != nullptr || (work.needs_bare_device_ && !make_bare(device))) {
     return admission::later;
   }
-  std::uint64_t inputs = 0;
   work.waits_elsewhere_ = false;
   for (gpu_input& input : work.inputs_) {
-    inputs += device_memory::rounded(input.buffer->bytes());
     if (replica* there = input.buffer->replica_on(device)) {
       there->is_leaving = false;  // whoever wanted it away finds another
       ++there->pins;
       input.on_device = there;
     }
   }
-  const std::uint64_t outputs = wanted_output_bytes(work);
-  const std::uint64_t needed = missing_bytes(work, device) + outputs;
+  const input_sizes inputs = sizes_of_inputs(work, device);
+  work.input_bytes_ = inputs.all_bytes;
+  const std::uint64_t outputs = wanted_output_bytes(work, device);
+  const std::uint64_t needed = inputs.missing_bytes + outputs;
   if (make_room(device, needed + device.reserved_bytes_, true) && place_inputs(work, device, why)) {
     work.reserved_bytes_ = outputs;
     device.reserved_bytes_ += outputs;
+    device.alone_ = work.runs_alone_ ? &work : nullptr;
     return admission::admitted;
   }
   unpin_for_retry(work);
@@ -96,8 +107,28 @@ gpu_engine::admission gpu_engine::try_admit(gpu_work& work, gpu_device& device,
   if (work.waits_elsewhere_ || !is_drained(device)) {
     return admission::later;
   }
-  why = too_large(work, device, inputs + outputs);
+  if (!work.needs_bare_device_ && inputs.all_bytes + outputs <= device.memory_->capacity_bytes()) {
+    work.needs_bare_device_ = true;  // it would fit, but not between what lies there
+    return admission::later;
+  }
+  why = too_large(work, device, inputs.all_bytes + outputs);
   return admission::failed;
+}
+
+// Whether nothing is on the device that can leave it, and all memory that is free is in one piece
+// but for what lies between: then whatever fits by its size has room.
+bool gpu_engine::make_bare(gpu_device& device) {
+  if (!device.admitted_.empty() || device.bodies_running_ != 0) {
+    return false;
+  }
+  make_room(device, device.memory_->capacity_bytes(), true);
+  see_free_slabs_complete(device);
+  if (device.phase_ != device_phase::open || !is_drained(device)) {
+    return false;
+  }
+  device.memory_->trim();
+  device.memory_->gather();
+  return true;
 }
 
 // Whether nothing that is under way can give room back any more.
@@ -105,7 +136,11 @@ bool gpu_engine::is_drained(gpu_device& device) {
   const bool is_alone = device.admitted_.empty() && device.bodies_running_ == 0 &&
                         device.transfers_.empty() && device.again_.empty() &&
                         device.chores_running_ == 0;
-  return is_alone &&
+  bool is_leaving = false;  // its copy to the host may be another device's
+  for (replica* each = device.oldest_; each != nullptr; each = each->newer) {
+    is_leaving = is_leaving || each->is_leaving;
+  }
+  return is_alone && !is_leaving &&
          std::all_of(device.in_flight_.begin(), device.in_flight_.end(),
                      [](const auto& in_stream) { return in_stream.empty(); }) &&
          device.memory_->users_of_free_slabs().empty();
@@ -124,35 +159,46 @@ bool gpu_engine::make_room(gpu_device& device, std::uint64_t bytes, bool may_cop
   }
   std::uint64_t coming = memory.free_bytes();
   for (replica* each = device.oldest_; each != nullptr; each = each->newer) {
+    each->is_leaving = each->is_leaving && find_to_host(*each->buffer) != nullptr;
     coming += each->is_leaving ? each->block.bytes : 0;
   }
-  for (replica* each = device.oldest_; may_copy && each != nullptr && coming < bytes;
-       each = each->newer) {
-    if (each->pins == 0 && !each->is_leaving && each->state == replica_state::ordered &&
-        each->producer.sequence <= each->producer.stream->ended) {
-      each->is_leaving = true;
-      ++device.evictions_;
-      coming += each->block.bytes;
-      if (find_to_host(*each->buffer) == nullptr) {
-        begin_transfer(transfer_direction::to_host, *each, transfer_urgency::eviction);
-      }
+  replica* next = nullptr;
+  for (replica* each = device.oldest_; may_copy && each != nullptr && coming < bytes; each = next) {
+    next = each->newer;
+    if (each->pins != 0 || each->is_leaving || each->state != replica_state::ordered ||
+        each->producer.sequence > each->producer.stream->ended) {
+      continue;
     }
+    coming += each->block.bytes;
+    detail::array_buffer& buffer = *each->buffer;
+    if (!buffer.try_add_ref()) {
+      drop(*each);  // its last handle went a moment ago
+      continue;
+    }
+    each->is_leaving = true;
+    ++device.evictions_;
+    if (find_to_host(buffer) == nullptr) {
+      begin_transfer(transfer_direction::to_host, *each, transfer_urgency::eviction);
+    }
+    static_cast<void>(buffer.drop_ref());  // the transfer has one
   }
-  return false;
+  return memory.free_bytes() >= bytes;
 }
 
-// On the host, or on another device where it is or will be: then this copy is not needed.
+// On the host, or on another device where it is or will be, or its last handle is going: then this
+// copy is not needed.
 bool gpu_engine::drop_if_elsewhere(replica& candidate) {
   if (candidate.pins != 0 || candidate.state != replica_state::ordered ||
       candidate.producer.sequence > candidate.producer.stream->ended) {
     return false;
   }
   const auto& all = candidate.buffer->replicas();
-  const bool is_elsewhere =
-      candidate.buffer->is_on_host() || std::any_of(all.begin(), all.end(), [&](const auto& other) {
-        return other.get() != &candidate && other->state == replica_state::ordered &&
-               !other->is_leaving && other->device->phase_ == device_phase::open;
-      });
+  const bool is_elsewhere = !candidate.buffer->is_referenced() || candidate.buffer->is_on_host() ||
+                            std::any_of(all.begin(), all.end(), [&](const auto& other) {
+                              return other.get() != &candidate &&
+                                     other->state == replica_state::ordered && !other->is_leaving &&
+                                     other->device->phase_ == device_phase::open;
+                            });
   if (is_elsewhere) {
     drop(candidate);
   }
@@ -253,17 +299,26 @@ replica* gpu_engine::bring(gpu_work& work, detail::array_buffer& buffer, gpu_dev
 // There is room, but in pieces. What lies between them moves out, least recently used first, and
 // what the free pieces are used by is to be seen complete, so that whole slabs can be given back.
 void gpu_engine::make_pieces_whole(gpu_device& device) {
-  for (const stream_point& user : device.memory_->users_of_free_slabs()) {
-    if (user.sequence <= user.stream->ended && user.stream->marked < user.sequence) {
-      check(device, order_->mark(*user.stream), "cuEventRecord");
-    }
-  }
+  see_free_slabs_complete(device);
   for (replica* each = device.oldest_; each != nullptr; each = each->newer) {
     if (drop_if_elsewhere(*each)) {
       return;
     }
   }
   make_room(device, device.memory_->free_bytes() + 1, true);
+}
+
+void gpu_engine::see_free_slabs_complete(gpu_device& device) {
+  for (const stream_point& user : device.memory_->users_of_free_slabs()) {
+    gpu_device& its = *user.stream->device;
+    if (user.sequence <= user.stream->ended && user.stream->marked < user.sequence &&
+        its.phase_ == device_phase::open) {
+      check(its, order_->mark(*user.stream), "cuEventRecord");
+    }
+    if (&its != &device && its.phase_ == device_phase::open) {
+      poll(its);  // its submitter may sleep
+    }
+  }
 }
 
 replica& gpu_engine::add_replica(detail::array_buffer& buffer, gpu_device& device,
@@ -318,6 +373,7 @@ bool gpu_engine::copy_small_from_host(replica& to) {
 void gpu_engine::unpin_inputs(gpu_work& work) {
   gpu_device& device = *device_at(work.devices.front());
   device.reserved_bytes_ -= std::exchange(work.reserved_bytes_, 0);
+  device.alone_ = device.alone_ == &work ? nullptr : device.alone_;
   for (const gpu_input& input : work.inputs_) {
     if (input.on_device != nullptr && device.phase_ == device_phase::open) {
       --input.on_device->pins;

@@ -377,12 +377,17 @@ void gpu_engine::call_again(gpu_work& work, gpu_device& device, lock_type& lock)
   lock.unlock();
   const bool can = work.try_rewind();
   lock.lock();
-  if (!can || device.phase_ != device_phase::open) {
-    fail(work, device, too_large(work, device, wanted), lock);
+  if (device.phase_ != device_phase::open) {
+    fail(work, device, device.lost_, lock);
     return;
   }
-  work.runs_alone_ = true;
-  work.gpu_memory_bytes = std::max<std::uint64_t>(work.gpu_memory_bytes, wanted + wanted / 4);
+  const bool fits = work.input_bytes_ + work.asked_bytes_ <= device.memory_->capacity_bytes();
+  if (!can || !fits) {
+    fail(work, device, too_large(work, device, work.input_bytes_ + wanted), lock);
+    return;
+  }
+  work.runs_alone_ = work.needs_bare_device_ = true;
+  work.again_bytes_ = wanted + wanted / 4;
   device.again_.push_back(&work);
 }
 

@@ -355,11 +355,12 @@ void gpu_engine::seal(detail::array_buffer& buffer) noexcept {
 // Before the devices close: what somebody holds and is nowhere else comes to the host.
 void gpu_engine::bring_all_to_host(gpu_device& device, lock_type& lock) noexcept {
   for (replica* each = device.oldest_; each != nullptr; each = each->newer) {
-    if (each->pins == 0 && !each->buffer->is_on_host()) {
+    if (each->pins == 0 && !each->buffer->is_on_host() && each->buffer->try_add_ref()) {
       try {
         start_to_host(*each->buffer, transfer_urgency::waited_for);
       } catch (const std::bad_alloc&) {  // it is lost then, and host() says so
       }
+      release_later(*each->buffer);
     }
   }
   while (!device.transfers_.empty() && device.phase_ == device_phase::open) {

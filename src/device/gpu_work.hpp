@@ -74,7 +74,10 @@ class gpu_work {
   std::uint64_t reserved_bytes_ = 0;  // for outputs, of what was not allocated yet
   std::uint64_t reached_bytes_ = 0;   // allocated by the body
   std::uint64_t asked_bytes_ = 0;     // and what it could not have
-  bool runs_alone_ = false;
+  std::uint64_t input_bytes_ = 0;     // on its device, each input once
+  std::uint64_t again_bytes_ = 0;     // what it is to find for outputs when it is called again
+  bool runs_alone_ = false;           // it is called again: nobody else is admitted before its end
+  bool needs_bare_device_ = false;    // what was free did not do, as it was in pieces
   bool has_begun_ = false;
   bool waits_elsewhere_ = false;  // an input comes by way of the host
   gpu_stream* stream_ = nullptr;

@@ -119,6 +119,7 @@ class engine_scene {
   emulated_driver driver;
   gpu_engine& engine;
   std::vector<std::unique_ptr<test_work>> works;
+  bool is_stuck = false;  ///< run_until gave up
 
  private:
   std::uint64_t host_ns_ = 0;

@@ -86,7 +86,7 @@ TEST(stream_order_counts, chain_on_what_is_there_issues_no_wait_at_all) {
   EXPECT_LE(scene.calls("mem_alloc_from_pool_async"), 1U);
 }
 
-// Works on shares 1 to 4 are in four streams, and none gets on until the whole driver is waited for.
+// Works on shares 1 to 4 are in four streams, and none gets on until the driver is waited for.
 class edges : public testing::Test {
  protected:
   static scene_options standing_still() {
