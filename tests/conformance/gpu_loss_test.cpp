@@ -1,0 +1,143 @@
+// A device that fails: what was there is lost, and everything else goes on.
+#include <conformance/gpu_fixture.hpp>
+
+#include <stdexcept>
+
+using narke_test::counted;
+using narke_test::elements;
+using narke_test::gate;
+using narke_test::plus_one;
+using narke_test::tally;
+
+namespace {
+
+using floats = narke::array<float>;
+
+class gpu_loss : public narke_test::on_gpus_test {
+ protected:
+  // The GPU that is lost is not free again: all else is.
+  void TearDown() override {
+    EXPECT_TRUE(narke_test::eventually([] { return narke_test::available("CPU") == 2; }));
+    EXPECT_LE(narke_test::available("GPU"), GetParam());
+    narke::shutdown();
+    on_gpus_test::TearDown();
+  }
+  /// A closure that throws is a trap on the device: error 719.
+  static narke::object_ref<void> lose_a_device(const narke::task_options& options = {}) {
+    return narke::task([](narke::gpu_context& gpu) {
+             gpu.emulate([] { throw std::runtime_error{"a trap"}; });
+           }, options).remote();
+  }
+  static bool all_are_lost() { return GetParam() == 1; }
+};
+NARKE_ON_1_2_GPUS(gpu_loss);
+
+TEST_P(gpu_loss, arrives_as_a_typed_error) {
+  const auto message = narke_test::message_of<narke::device_lost_error>(
+      [] { narke::get(lose_a_device()); });
+  EXPECT_NE(message.find("GPU"), std::string::npos) << message;
+}
+
+TEST_P(gpu_loss, leaves_cpu_tasks_alone) {
+  EXPECT_THROW(narke::get(lose_a_device()), narke::device_lost_error);
+  EXPECT_EQ(narke::get(narke::task([] { return 5; }).remote()), 5);
+  EXPECT_EQ(narke::get(narke::put(floats{counted(3)})).to_vector(), counted(3));
+}
+
+TEST_P(gpu_loss, takes_what_was_there_alone) {
+  const auto on_gpu = narke::task(plus_one).remote(counted(10));
+  narke::wait(std::vector{on_gpu});
+  const auto on_host = narke::task(plus_one).remote(counted(10));
+  EXPECT_EQ(elements(on_host), counted(10, 1));
+  for (int i = 0; i != GetParam(); ++i) {
+    try {
+      narke::get(lose_a_device());
+    } catch (const narke::error&) {  // the second may find none left
+    }
+  }
+  EXPECT_EQ(elements(on_host), counted(10, 1));
+  if (all_are_lost()) {
+    EXPECT_THROW(elements(on_gpu), narke::device_lost_error);
+  }
+}
+
+TEST_P(gpu_loss, fails_the_tasks_behind_it) {
+  gate hold;
+  const tally started;
+  const auto trap = narke::task([=, wait = hold.waiter()](narke::gpu_context& gpu) {
+    auto out = gpu.allocate<float>(1);
+    gpu.emulate([=] {
+      started.add();
+      wait();
+      throw std::runtime_error{"a trap"};
+    });
+    return out;
+  }).remote();
+  const auto next = narke::task(plus_one).remote(trap);
+  const auto on_cpu =
+      narke::task([](std::span<const float> x) { return x.size(); }).remote(next);
+  started.wait_for(1);
+  hold.open();
+  EXPECT_THROW(narke::get(trap), narke::device_lost_error);
+  EXPECT_THROW(narke::get(next), narke::device_lost_error);
+  EXPECT_THROW(narke::get(on_cpu), narke::device_lost_error);
+}
+
+TEST_P(gpu_loss, of_one_device_leaves_the_other_to_work) {
+  EXPECT_THROW(narke::get(lose_a_device()), narke::device_lost_error);
+  int done = 0;
+  for (int i = 0; i != 20; ++i) {
+    try {
+      EXPECT_EQ(elements(narke::task(plus_one).remote(counted(5))), counted(5, 1));
+      ++done;
+    } catch (const narke::error&) {
+    }
+  }
+  EXPECT_EQ(done, all_are_lost() ? 0 : 20);
+}
+
+TEST_P(gpu_loss, while_memory_is_short_lets_everybody_go_on) {
+  narke::shutdown();
+  narke_test::start_with_gpus(GetParam(), 64 * narke_test::mebibyte);
+  constexpr std::size_t size = 2 * narke_test::mebibyte;  // 8 MiB of floats
+  std::vector<narke::object_ref<floats>> all;
+  for (int i = 0; i != 12; ++i) {
+    all.push_back(narke::task(plus_one).remote(std::vector<float>(size, float(i))));
+  }
+  const auto trap = lose_a_device();
+  for (int i = 0; i != 12; ++i) all.push_back(narke::task(plus_one).remote(all[std::size_t(i)]));
+  EXPECT_THROW(narke::get(trap), narke::device_lost_error);
+  int done = 0;
+  int failed = 0;
+  for (const auto& ref : all) {
+    try {
+      static_cast<void>(narke::get(ref).host());
+      ++done;
+    } catch (const narke::device_lost_error&) {
+      ++failed;
+    }
+  }
+  EXPECT_EQ(done + failed, 24);
+}
+
+TEST_P(gpu_loss, fails_the_actors_that_lived_there) {
+  struct holder {
+    int on_gpu(narke::gpu_context& gpu) { return gpu.size(); }
+    void trap(narke::gpu_context& gpu) {
+      gpu.emulate([] { throw std::runtime_error{"a trap"}; });
+    }
+  };
+  auto actor = narke::actor<holder>({.num_gpus = 1}).remote();
+  EXPECT_EQ(narke::get(actor.task(&holder::on_gpu).remote()), 1);
+  EXPECT_THROW(narke::get(actor.task(&holder::trap).remote()), narke::device_lost_error);
+  EXPECT_THROW(narke::get(actor.task(&holder::on_gpu).remote()), narke::error);
+}
+
+TEST_P(gpu_loss, is_over_with_the_next_runtime) {
+  EXPECT_THROW(narke::get(lose_a_device()), narke::device_lost_error);
+  narke::shutdown();
+  narke_test::start_with_gpus(GetParam());
+  EXPECT_EQ(elements(narke::task(plus_one).remote(counted(5))), counted(5, 1));
+}
+
+}  // namespace
