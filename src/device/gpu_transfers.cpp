@@ -86,12 +86,12 @@ bool gpu_engine::move_transfers(gpu_device& device) {
 }
 
 bool gpu_engine::enqueue_to_host(gpu_device& device, transfer& moved) {
-  replica& from = *moved.on_device;
   gpu_stream& stream = *device.to_host_;
   const std::size_t bytes = moved.buffer->bytes();
   if (moved.enqueued_bytes == bytes && moved.has_begun) {
     return false;
   }
+  replica& from = *moved.on_device;
   if (from.state != replica_state::ordered ||
       from.producer.sequence > from.producer.stream->ended) {
     return false;
