@@ -35,7 +35,8 @@ class scoped_context {
       outer_ = nullptr;
     }
     if (outer_ != context) {
-      changed_ = table_.ctx_set_current(context) == cu_result::success;
+      code_ = table_.ctx_set_current(context);
+      changed_ = code_ == cu_result::success;
     }
   }
   scoped_context(const scoped_context&) = delete;
@@ -46,9 +47,12 @@ class scoped_context {
     }
   }
 
+  [[nodiscard]] cu_result code() const noexcept { return code_; }
+
  private:
   const driver_table& table_;
   cu_context outer_ = nullptr;
+  cu_result code_ = cu_result::success;
   bool changed_ = false;
 };
 

@@ -39,6 +39,7 @@ void gpu_engine::start(gpu_engine_options options) {
   }
   learned_bytes_.clear();
   facts_ = {};
+  leaned_on_ = 0;
   is_stopping_ = false;
   is_started_ = true;
 }

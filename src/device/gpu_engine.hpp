@@ -145,6 +145,11 @@ class gpu_engine {
   void close(gpu_device& device) noexcept;
   void bring_all_to_host(gpu_device& device, lock_type& lock) noexcept;
   void lose(gpu_device& device, cu_result code, const char* call);
+  void lose_unfinished(gpu_device& device, const gpu_device& lost);
+  void give_handles_back(gpu_device& device) noexcept;
+  void expect_leaned_on();
+  [[nodiscard]] bool answers(gpu_device& device);
+  [[nodiscard]] std::exception_ptr why_lost(const gpu_work& work);
   bool check(gpu_device& device, cu_result code, const char* call);
 
   // Threads.
@@ -233,6 +238,7 @@ class gpu_engine {
   bool is_stopping_ = false;
   std::condition_variable host_changed_;  // a copy to the host came, or will not come
   std::unordered_map<const void*, std::uint64_t> learned_bytes_;  // by work key: outputs, scratch
+  std::uint64_t leaned_on_ = 0;  // bits of devices for whose work others were made to wait
   std::vector<detail::gpu_frame*> free_frames_;
   std::vector<detail::array_buffer*> released_;  // last references let go under the mutex
   gpu_engine_facts facts_;

@@ -32,6 +32,14 @@ namespace {
 
 }  // namespace
 
+// Requires: the mutex. When a device is lost, so are the replicas that its bodies know.
+void gpu_frame::expect_open(std::size_t on) const {
+  const internal::gpu_device& device = *places[on].device;
+  if (device.phase_ != internal::device_phase::open) {
+    throw_lost(device, device.lost_);
+  }
+}
+
 bool gpu_frame::is_in(const internal::gpu_stream& stream) const noexcept {
   return std::any_of(places.begin(), places.end(),
                      [&](const place& each) { return each.stream == &stream; });
@@ -65,8 +73,8 @@ device_block gpu_frame::take_block(std::size_t on, std::size_t bytes) {
   }
   if (code == cu_result::out_of_memory) {
     device.memory_->lower_capacity();
-  } else if (code != cu_result::success) {
-    engine.lose(device, code, "cuMemAllocFromPoolAsync");
+  } else if (!engine.check(device, code, "cuMemAllocFromPoolAsync") &&
+             device.phase_ != internal::device_phase::open) {
     throw_lost(device, device.lost_);
   }
   grew_too_far = true;
@@ -93,6 +101,7 @@ array_buffer* gpu_frame::make_output(std::size_t on, std::size_t bytes, device_b
 array_ptr gpu_frame::allocate(std::size_t on, std::size_t bytes) {
   device_block block = take_block(on, bytes);
   const internal::gpu_engine::lock_type lock{engine.mutex_};
+  expect_open(on);
   array_buffer* buffer = make_output(on, bytes, std::move(block));
   buffer->add_ref();
   outputs.push_back(buffer);
@@ -128,6 +137,12 @@ void gpu_frame::emulate(std::size_t on, const emulated_closure& closure) {
   std::vector<accessed_bytes> accesses;
   {
     const internal::gpu_engine::lock_type lock{engine.mutex_};
+    if (places.front().device->phase_ != internal::device_phase::open ||
+        here.device->phase_ != internal::device_phase::open) {
+      closure.drop(closure.closure);
+      expect_open(0);
+      expect_open(on);
+    }
     for (const internal::gpu_input& input : work->inputs_) {
       accesses.push_back({input.on_device->block.begin, input.buffer->bytes(), byte_access::read});
     }
@@ -163,9 +178,12 @@ void gpu_frame::emulate(std::size_t on, const emulated_closure& closure) {
   const cu_result code = engine.options_.table->emulate(here.stream->handle, enqueued);
   if (code != cu_result::success) {
     // Not taken: neither run nor dropped.
-    if (code != cu_result::not_supported && internal::is_sticky(code)) {
+    delete static_cast<emulated_closure*>(enqueued.context);
+    closure.drop(closure.closure);
+    if (internal::is_sticky(code)) {
       const internal::gpu_engine::lock_type lock{engine.mutex_};
-      engine.lose(*here.device, code, "emulate");
+      engine.check(*here.device, code, "emulate");
+      expect_open(on);
     }
     internal::check_driver(*engine.options_.table, code, "emulate");
   }
@@ -187,9 +205,12 @@ void gpu_frame::synchronize(std::size_t on) {
   const internal::scoped_context current{table, here.device->context_};
   const cu_result code = table.stream_synchronize(here.stream->handle);
   const internal::gpu_engine::lock_type lock{engine.mutex_};
-  if (code != cu_result::success) {
-    engine.lose(*here.device, code, "cuStreamSynchronize");
+  if (!engine.check(*here.device, code, "cuStreamSynchronize")) {
     throw_lost(*here.device, here.device->lost_);
+  }
+  if (engine.leaned_on_ != 0) {
+    engine.expect_leaned_on();
+    expect_open(on);
   }
   engine.order_->note_drained(*here.stream, here.sequence - 1);
 }
@@ -201,19 +222,27 @@ array_ptr gpu_frame::take_for_writing(array_ptr buffer, std::size_t on) {
                     [&](const internal::gpu_input& input) { return input.buffer == buffer.get(); });
   device_block block;
   internal::gpu_engine::lock_type lock{engine.mutex_};
+  expect_open(on);
+  if (buffer.get()->lost() != nullptr) {
+    std::rethrow_exception(buffer.get()->lost());
+  }
   // Decided under the mutex: a copy to the host that another device begins has a reference, and
   // reads what would be dropped below.
   if (!buffer.get()->is_only(static_cast<std::uint32_t>(1 + given)) || given != 1) {
     lock.unlock();
     block = take_block(on, buffer.get()->bytes());
     lock.lock();
+    expect_open(on);
   }
   const internal::scoped_context current{*engine.options_.table, here.device->context_};
   replica& from = *buffer.get()->replica_on(*here.device);
   internal::gpu_stream& stream = *here.stream;
   if (!block) {
     // In place: after everybody who reads it, and what is elsewhere is out of date.
-    engine.check(*here.device, engine.order_->wait(stream, from.readers), "cuStreamWaitEvent");
+    if (!engine.check(*here.device, engine.order_->wait(stream, from.readers),
+                      "cuStreamWaitEvent")) {
+      throw_lost(*here.device, here.device->lost_);
+    }
     auto& all = buffer.get()->replicas();
     for (std::size_t i = all.size(); i-- != 0;) {
       if (all[i].get() != &from) {
@@ -236,13 +265,16 @@ array_ptr gpu_frame::take_for_writing(array_ptr buffer, std::size_t on) {
   const replica& to = *made->replica_on(*here.device);
   made->add_ref();
   outputs.push_back(made);
-  if (made->bytes() != 0) {
-    engine.check(*here.device,
-                 engine.options_.table->memcpy_dtod_async(to.block.begin, from.block.begin,
-                                                          made->bytes(), stream.handle),
-                 "cuMemcpyDtoDAsync");
+  array_ptr copy{made};
+  if (made->bytes() != 0 &&
+      !engine.check(*here.device,
+                    engine.options_.table->memcpy_dtod_async(to.block.begin, from.block.begin,
+                                                             made->bytes(), stream.handle),
+                    "cuMemcpyDtoDAsync")) {
+    lock.unlock();
+    throw_lost(*here.device, here.device->lost_);
   }
-  return array_ptr{made};
+  return copy;
 }
 
 const void* gpu_frame::bytes_of(const array_buffer& buffer, std::size_t on) {

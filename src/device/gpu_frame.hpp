@@ -63,6 +63,7 @@ struct gpu_frame {
       contexts;  ///< by place; more than there are places, from earlier bodies
 
  private:
+  void expect_open(std::size_t on) const;
   internal::device_block take_block(std::size_t on, std::size_t bytes);
   array_buffer* make_output(std::size_t on, std::size_t bytes, internal::device_block block);
 };

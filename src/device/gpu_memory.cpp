@@ -194,6 +194,7 @@ bool gpu_engine::drop_if_elsewhere(replica& candidate) {
   }
   const auto& all = candidate.buffer->replicas();
   const bool is_elsewhere = !candidate.buffer->is_referenced() || candidate.buffer->is_on_host() ||
+                            candidate.buffer->lost() != nullptr ||
                             std::any_of(all.begin(), all.end(), [&](const auto& other) {
                               return other.get() != &candidate &&
                                      other->state == replica_state::ordered && !other->is_leaving &&
@@ -275,7 +276,7 @@ replica* gpu_engine::bring(gpu_work& work, detail::array_buffer& buffer, gpu_dev
     if (code == cu_result::out_of_memory) {
       device.memory_->lower_capacity();  // other processes have it
     } else if (code != cu_result::success) {
-      lose(device, code, "cuMemAllocFromPoolAsync");
+      check(device, code, "cuMemAllocFromPoolAsync");
       why = device.lost_;
     } else {
       make_pieces_whole(device);
@@ -290,6 +291,9 @@ replica* gpu_engine::bring(gpu_work& work, detail::array_buffer& buffer, gpu_dev
           : (begin_transfer(transfer_direction::to_device, made, transfer_urgency::waited_for),
              true);
   if (!did) {
+    if (device.phase_ == device_phase::open) {
+      drop(made);  // it was the source's device
+    }
     why = device.lost_;
     return nullptr;
   }
@@ -346,7 +350,9 @@ bool gpu_engine::copy_from_peer(replica& to, replica& from) {
   stream_order::end_work(stream, now_ns());
   to.producer = {&stream, stream.ended};
   to.state = replica_state::ordered;
-  to.made_on = is_complete(from.producer) ? to.device->bit() : from.made_on | to.device->bit();
+  to.made_on = to.device->bit() | from.device->bit();  // which has to live until it is read
+  to.made_on |= is_complete(from.producer) ? 0 : from.made_on;
+  leaned_on_ |= to.made_on & ~to.device->bit();
   from.readers.add(to.producer);
   facts_.bytes_between_devices += to.buffer->bytes();
   return true;

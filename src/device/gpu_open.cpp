@@ -53,6 +53,7 @@ void gpu_engine::open(gpu_device& device, lock_type& lock) {
     check_driver(table, table.device_primary_ctx_retain(&device.context_, device.device_),
                  "cuDevicePrimaryCtxRetain");
     const scoped_context current{table, device.context_};
+    check_driver(table, current.code(), "cuCtxSetCurrent");
     make_staging(device);
   } catch (...) {
     why = std::current_exception();
@@ -61,6 +62,7 @@ void gpu_engine::open(gpu_device& device, lock_type& lock) {
   if (why == nullptr) {
     try {
       const scoped_context current{table, device.context_};
+      check_driver(table, current.code(), "cuCtxSetCurrent");
       open_on_driver(device);
     } catch (...) {
       why = std::current_exception();
@@ -71,9 +73,11 @@ void gpu_engine::open(gpu_device& device, lock_type& lock) {
     link_peers(device);
     return;
   }
+  bool answers = true;
   try {
     std::rethrow_exception(why);
   } catch (const driver_call_failed& failed) {
+    answers = !is_sticky(failed.code());
     const bool is_taken = failed.code() == cu_result::device_unavailable;
     device.lost_ = std::make_exception_ptr(device_lost_error{fmt::format(
         "GPU {} cannot be opened: {}.{}", device.ordinal_, failed.what(),
@@ -84,6 +88,9 @@ void gpu_engine::open(gpu_device& device, lock_type& lock) {
     device.lost_ = why;
   }
   lose(device, cu_result::success, nullptr);
+  if (answers) {
+    give_handles_back(device);
+  }
 }
 
 // Requires: the mutex, and that the device's context is current.
@@ -193,26 +200,98 @@ void gpu_engine::close(gpu_device& device) noexcept {
       table.stream_synchronize(stream->handle);
     }
   }
+  give_handles_back(device);
+  device.phase_ = device_phase::closed;
+}
+
+// Of a device that answers, whether it was ever open or only began to be.
+void gpu_engine::give_handles_back(gpu_device& device) noexcept {
+  const driver_table& table = *options_.table;
+  if (device.context_ == nullptr) {
+    return;
+  }
+  const scoped_context current{table, device.context_};
   order_->remove_streams(device);
   for (cu_event event : device.free_events_) {
     table.event_destroy(event);
   }
   device.free_events_.clear();
-  table.mem_pool_destroy(device.pool_);
-  table.mem_host_unregister(device.staging_.begin);
-  ::munmap(device.staging_.begin, device.staging_.bytes);
   device.memory_.reset();
-  device.phase_ = device_phase::closed;
+  if (device.pool_ != nullptr) {
+    table.mem_pool_destroy(std::exchange(device.pool_, nullptr));
+  }
+  if (device.staging_.begin != nullptr) {
+    table.mem_host_unregister(device.staging_.begin);
+    ::munmap(device.staging_.begin, device.staging_.bytes);
+    device.staging_ = {};
+  }
   table.ctx_set_current(nullptr);
   table.device_primary_ctx_release(device.device_);
+  device.context_ = nullptr;
 }
 
+// A call for one device may meet the error of another, for whose work it waits or from which it
+// copies: each that is open is asked.
 bool gpu_engine::check(gpu_device& device, cu_result code, const char* call) {
   if (code == cu_result::success) {
     return true;
   }
-  lose(device, code, call);
+  bool is_another = false;
+  if (is_sticky(code)) {
+    for (const auto& each : devices_) {
+      if (each.get() != &device && each->phase_ == device_phase::open && !answers(*each)) {
+        lose(*each, code, call);
+        is_another = true;
+      }
+    }
+  }
+  if (!is_another || (device.phase_ == device_phase::open && !answers(device))) {
+    lose(device, code, call);
+  }
   return false;
+}
+
+// What waits for a device that fails goes on as if it had not: an end that leans on other devices
+// counts only when these are found to live after it was seen.
+void gpu_engine::expect_leaned_on() {
+  for (const auto& each : devices_) {
+    if ((leaned_on_ & each->bit()) != 0 && each->phase_ == device_phase::open) {
+      const scoped_context current{*options_.table, each->context_};
+      const cu_result code = options_.table->stream_query(each->to_host_->handle);
+      if (code != cu_result::not_ready) {
+        check(*each, code, "cuStreamQuery");
+      }
+    }
+  }
+}
+
+bool gpu_engine::answers(gpu_device& device) {
+  const scoped_context current{*options_.table, device.context_};
+  const cu_result code = options_.table->stream_query(device.to_host_->handle);
+  return code == cu_result::success || code == cu_result::not_ready;
+}
+
+// What is on a device that goes on, but came of work of the lost one that nobody saw complete.
+void gpu_engine::lose_unfinished(gpu_device& device, const gpu_device& lost) {
+  replica* next = nullptr;
+  for (replica* each = device.oldest_; each != nullptr; each = next) {
+    next = each->newer;
+    if (&device == &lost || (each->made_on & lost.bit()) == 0 || is_complete(each->producer)) {
+      continue;
+    }
+    if (!each->buffer->is_on_host()) {
+      each->buffer->set_lost(lost.lost_);
+    } else if (each->pins == 0) {
+      drop(*each);
+    } else if (check(device, order_->wait(*device.to_device_, each->users()),
+                     "cuStreamWaitEvent")) {
+      each->state = replica_state::arriving;  // once more, from the host
+      each->made_on = device.bit();
+      begin_transfer(transfer_direction::to_device, *each, transfer_urgency::waited_for);
+    } else {
+      return;
+    }
+  }
 }
 
 // The device answers nothing any more. What is in flight there fails when the role comes to it;
@@ -230,7 +309,9 @@ void gpu_engine::lose(gpu_device& device, cu_result code, const char* call) {
   }
   device.phase_ = device_phase::lost;
   for (const auto& stream : order_->streams()) {
-    stream->is_lost = stream->is_lost || stream->device == &device;
+    if (stream->device == &device) {
+      stream_order::note_lost(*stream);
+    }
   }
   for (const auto& other : devices_) {
     for (const auto& in_stream : other->in_flight_) {
@@ -241,12 +322,18 @@ void gpu_engine::lose(gpu_device& device, cu_result code, const char* call) {
       }
     }
   }
+  for (const auto& other : devices_) {
+    lose_unfinished(*other, device);
+  }
   fail_transfers(device);
   while (device.oldest_ != nullptr) {
     replica& gone = *device.oldest_;
     detail::array_buffer& buffer = *gone.buffer;
     const auto& all = buffer.replicas();
-    if (!buffer.is_on_host() && all.size() == 1) {
+    const bool is_elsewhere = std::any_of(all.begin(), all.end(), [&](const auto& each) {
+      return each.get() != &gone && each->state == replica_state::ordered;
+    });
+    if (!buffer.is_on_host() && !is_elsewhere) {
       buffer.set_lost(device.lost_);
     }
     device.unlink(gone);

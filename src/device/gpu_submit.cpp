@@ -36,6 +36,10 @@ bool gpu_engine::poll(gpu_device& device) {
   bool progressed = false;
   const auto look = [&](gpu_stream* stream) {
     if (!stream->markers.empty() && device.phase_ == device_phase::open) {
+      if (leaned_on_ != 0 &&
+          options_.table->event_query(stream->markers.front().event) == cu_result::success) {
+        expect_leaned_on();
+      }
       check(device, order_->poll(*stream, progressed), "cuEventQuery");
     }
   };
@@ -268,11 +272,15 @@ void gpu_engine::run(gpu_work& work, gpu_device& device, lock_type& lock) {
 
 void gpu_engine::run_in(detail::gpu_frame& frame, gpu_work& work, gpu_device& device,
                         lock_type& lock) {
-  if (!begin_body(work, device, frame)) {
-    fail(work, device, device.lost_, lock);
+  const bool can_begin = begin_body(work, device, frame);
+  work.has_begun_ = true;
+  if (!can_begin) {
+    for (const auto& place : frame.places) {
+      place.device->leased_[slot_of(*place.device, *place.stream)] = false;
+    }
+    fail(work, device, why_lost(work), lock);
     return;
   }
-  work.has_begun_ = true;
   ++device.bodies_running_;
   lock.unlock();
   detail::gpu_frame* const outer = std::exchange(detail::this_frame, &frame);
@@ -308,25 +316,47 @@ bool gpu_engine::begin_body(gpu_work& work, gpu_device& device, detail::gpu_fram
     if (!is_complete(input.on_device->producer)) {
       work.made_on_ |= input.on_device->made_on;
     }
-    if (!check(device, order_->wait(stream, input.on_device->producer), "cuStreamWaitEvent")) {
-      return false;
-    }
   }
   for (const int index : work.devices) {
     gpu_device& each = *device_at(index);
     work.made_on_ |= each.bit();
     gpu_stream& its = &each == &device ? stream : stream_for(each, work.share_id);
     frame.places.push_back({&each, &its, stream_order::next_sequence(its)});
-    if (&its != &stream) {
-      for (const gpu_input& input : work.inputs_) {
-        if (!check(each, order_->wait(its, input.on_device->producer), "cuStreamWaitEvent")) {
-          return false;
-        }
-      }
-    }
     each.leased_[slot_of(each, its)] = true;
   }
+  leaned_on_ |= work.devices.size() > 1 ? work.made_on_ : 0;
+  if (why_lost(work) != nullptr) {
+    return false;
+  }
+  for (const auto& place : frame.places) {
+    for (const gpu_input& input : work.inputs_) {
+      if (!check(*place.device, order_->wait(*place.stream, input.on_device->producer),
+                 "cuStreamWaitEvent")) {
+        return false;
+      }
+    }
+  }
   return true;
+}
+
+// By a device or an input that is lost.
+std::exception_ptr gpu_engine::why_lost(const gpu_work& work) {
+  for (const int index : work.devices) {
+    if (device_at(index)->phase_ == device_phase::lost) {
+      return device_at(index)->lost_;
+    }
+  }
+  for (const gpu_input& input : work.inputs_) {
+    if (input.buffer->lost() != nullptr) {
+      return input.buffer->lost();
+    }
+  }
+  for (const auto& each : devices_) {
+    if (each->phase_ == device_phase::lost && (work.made_on_ & each->bit()) != 0) {
+      return each->lost_;
+    }
+  }
+  return nullptr;
 }
 
 // What the body used is used until here, and what it made is made here.
@@ -337,7 +367,8 @@ void gpu_engine::end_body(gpu_work& work, gpu_device& device, detail::gpu_frame&
     const auto& place = frame.places[i];
     place.device->leased_[slot_of(*place.device, *place.stream)] = false;
     stream_order::end_work(*place.stream, now);
-    if (i != 0 && place.device->phase_ == device_phase::open) {
+    if (i != 0 && place.device->phase_ == device_phase::open &&
+        device.phase_ == device_phase::open) {
       check(*place.device, order_->wait(stream, {place.stream, place.sequence}),
             "cuStreamWaitEvent");
     }
@@ -357,8 +388,12 @@ void gpu_engine::end_body(gpu_work& work, gpu_device& device, detail::gpu_frame&
       device.touch(*input.on_device);
     }
   }
+  work.tainted_ = why_lost(work);
   unpin_inputs(work);
   for (detail::array_buffer* output : frame.outputs) {
+    if (work.tainted_ != nullptr) {
+      output->set_lost(work.tainted_);
+    }
     release_later(*output);
   }
   learn(work);

@@ -50,6 +50,9 @@ bool gpu_engine::start_to_host(detail::array_buffer& buffer, transfer_urgency ur
   if (buffer.is_on_host()) {
     return true;
   }
+  if (buffer.lost() != nullptr) {
+    return false;
+  }
   if (transfer* there = find_to_host(buffer)) {
     if (there->urgency < urgency) {
       there->urgency = urgency;  // it is served where it stands: order is a matter of speed
@@ -202,7 +205,11 @@ void gpu_engine::finish_chore(gpu_device& device, const copy_chore& chore) {
     of.landed_bytes += chore.bytes;
     of.chunks.pop_front();
     if (of.landed_bytes == of.buffer->bytes() && of.chunks.empty() && of.has_begun) {
-      of.buffer->set_on_host();
+      if (of.buffer->lost() != nullptr) {
+        of.buffer->give_host_up();  // what was copied came of work of a device that is lost
+      } else {
+        of.buffer->set_on_host();
+      }
       finish_transfer(device, of);
       host_changed_.notify_all();
     }

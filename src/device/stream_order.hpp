@@ -103,7 +103,6 @@ struct gpu_stream {
   std::uint64_t unmarked_since_ns = 0;  ///< when the first work after `marked` ended
   std::deque<stream_marker> markers;    ///< recorded, not seen complete; oldest first
   std::vector<std::uint64_t> seen;      ///< by stream index: what later work here comes after
-  bool is_lost = false;                 ///< its device is lost: nothing is asked of the driver
 
   [[nodiscard]] bool is_complete(std::uint64_t sequence) const noexcept {
     return sequence <= completed;
@@ -151,6 +150,8 @@ class stream_order {
   cu_result mark(gpu_stream& stream);
   /// Asks the driver how far a stream is, oldest marker first. Whether something came complete.
   cu_result poll(gpu_stream& stream, bool& progressed);
+  /// The device of the stream is lost: nothing runs there, and nobody waits for it.
+  static void note_lost(gpu_stream& stream) noexcept { stream.completed = UINT64_MAX; }
   /// The host has waited for a stream to its end by other means.
   void note_drained(gpu_stream& stream, std::uint64_t sequence) noexcept;
 

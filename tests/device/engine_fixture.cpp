@@ -186,9 +186,12 @@ bool engine_scene::run_all() {
   });
 }
 
-std::string engine_scene::found() const {
+std::string engine_scene::found(bool without_leaks) const {
   std::string text;
   for (const violation& each : driver.violations()) {
+    if (without_leaks && each.kind == narke::internal::violation_kind::leak) {
+      continue;
+    }
     text += std::string{violation_name(each.kind)} + ": " + each.message + '\n';
   }
   return text;
@@ -197,6 +200,9 @@ std::string engine_scene::found() const {
 void engine_scene::finish() {
   is_finished_ = true;
   const bool has_ended = run_all();
+  if (options.driver.query_patience_us != 0) {
+    works.clear();  // nobody would let the copies to the host get on
+  }
   engine.stop();
   works.clear();
   if (!has_ended) {

@@ -113,7 +113,7 @@ class engine_scene {
   /// Stops the engine and looks at what the driver found. Once.
   void finish();
   [[nodiscard]] std::uint64_t calls(const char* entry) const { return driver.calls(entry); }
-  [[nodiscard]] std::string found() const;
+  [[nodiscard]] std::string found(bool without_leaks = false) const;
 
   const scene_options options;
   emulated_driver driver;

@@ -348,7 +348,7 @@ class history {
         check(each);
       }
     }
-    outcome_.found = scene_.found();
+    outcome_.found = scene_.found(options_.allows_leaks);
     outcome_.violations = scene_.driver.violation_count();
     outcome_.redundant_waits = scene_.driver.redundant_waits();
   }

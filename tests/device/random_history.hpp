@@ -23,6 +23,8 @@ struct history_options {
   /// Called with the scene when its first device may have been opened, and each work was made.
   std::function<void(engine_scene&, int works_made)> meanwhile;
   bool expects_violations = false;
+  /// Of handles, whose device was lost or could not be opened.
+  bool allows_leaks = false;
 };
 
 struct history_outcome {
