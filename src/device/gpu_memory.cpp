@@ -4,8 +4,8 @@
 //   1. A work is admitted when its inputs that are missing and its outputs fit into what is free:
 //      never by waiting while it holds something. The works of a device are admitted in order, so
 //      the first always gets its turn: all that is pinned then belongs to works that will end.
-//   2. Room is made first from replicas that exist elsewhere, then from the least recently used,
-//      which are copied to the host before they go.
+//   2. Room is made first from replicas of the oldest quarter that exist elsewhere, then from the
+//      least recently used, which are copied to the host first where they are here alone.
 //   3. Nothing pinned is taken. Pins are held from admission until the body was called, and by
 //      copies.
 #include <algorithm>
@@ -149,10 +149,15 @@ bool gpu_engine::is_drained(gpu_device& device) {
 // Whether `bytes` are free, now. May begin copies to the host that make them free later.
 bool gpu_engine::make_room(gpu_device& device, std::uint64_t bytes, bool may_copy) {
   device_memory& memory = *device.memory_;
-  for (replica* each = device.oldest_; each != nullptr && memory.free_bytes() < bytes;) {
-    replica* next = each->newer;
+  // Among what was used lately, what is elsewhere is no better to lose than what is not.
+  const std::uint64_t oldest_bytes = may_copy ? memory.used_bytes() / 4 : UINT64_MAX;
+  std::uint64_t passed_bytes = 0;
+  replica* next = nullptr;
+  for (replica* each = device.oldest_;
+       each != nullptr && passed_bytes < oldest_bytes && memory.free_bytes() < bytes; each = next) {
+    next = each->newer;
+    passed_bytes += each->block.bytes;
     static_cast<void>(drop_if_elsewhere(*each));
-    each = next;
   }
   if (memory.free_bytes() >= bytes) {
     return true;
@@ -162,14 +167,18 @@ bool gpu_engine::make_room(gpu_device& device, std::uint64_t bytes, bool may_cop
     each->is_leaving = each->is_leaving && find_to_host(*each->buffer) != nullptr;
     coming += each->is_leaving ? each->block.bytes : 0;
   }
-  replica* next = nullptr;
   for (replica* each = device.oldest_; may_copy && each != nullptr && coming < bytes; each = next) {
     next = each->newer;
+    const std::uint64_t its_bytes = each->block.bytes;
+    if (drop_if_elsewhere(*each)) {
+      coming += its_bytes;
+      continue;
+    }
     if (each->pins != 0 || each->is_leaving || each->state != replica_state::ordered ||
         each->producer.sequence > each->producer.stream->ended) {
       continue;
     }
-    coming += each->block.bytes;
+    coming += its_bytes;
     detail::array_buffer& buffer = *each->buffer;
     if (!buffer.try_add_ref()) {
       drop(*each);  // its last handle went a moment ago
