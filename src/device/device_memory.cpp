@@ -82,37 +82,53 @@ device_block device_memory::take_from_bin(std::size_t bytes, const gpu_stream& s
   return {};
 }
 
+// Free ranges that lie end to end serve together, each with its own users.
+device_memory::free_run device_memory::run_from(slab& of, range_map::iterator first,
+                                                std::size_t bytes, const gpu_stream& stream) {
+  free_run run{.of = &of, .first = first};
+  for (auto range = first; range != of.free.end() && range->first == first->first + run.bytes;
+       ++range) {
+    if (run.bytes < bytes) {
+      run.is_seen = run.is_seen && stream_order::has_seen_all(stream, range->second.users);
+      run.has_ended = run.has_ended && have_ended(range->second.users);
+    }
+    run.bytes += range->second.bytes;
+  }
+  return run;
+}
+
 device_block device_memory::take_from_slabs(std::size_t bytes, const gpu_stream& stream,
                                             bool may_wait) {
-  slab* of = nullptr;
-  std::map<cu_device_ptr, free_range>::iterator best;
-  bool best_is_seen = false;
+  free_run best;
   for (auto& [begin, each] : slabs_) {
-    for (auto range = each.free.begin(); range != each.free.end(); ++range) {
-      if (range->second.bytes < bytes) {
-        continue;
-      }
-      const bool is_seen = stream_order::has_seen_all(stream, range->second.users);
+    for (auto first = each.free.begin(); first != each.free.end(); ++first) {
+      const free_run run = run_from(each, first, bytes, stream);
       // Nobody can wait yet for work that is still being enqueued.
-      const bool is_usable = is_seen || (may_wait && have_ended(range->second.users));
-      const bool is_better = of == nullptr || (is_seen && !best_is_seen) ||
-                             (is_seen == best_is_seen && range->second.bytes < best->second.bytes);
+      const bool is_usable = run.bytes >= bytes && (run.is_seen || (may_wait && run.has_ended));
+      const bool is_better = best.of == nullptr || (run.is_seen && !best.is_seen) ||
+                             (run.is_seen == best.is_seen && run.bytes < best.bytes);
       if (is_usable && is_better) {
-        of = &each;
-        best = range;
-        best_is_seen = is_seen;
+        best = run;
       }
     }
   }
-  if (of == nullptr) {
-    return {};
-  }
-  device_block block{best->first, bytes, best->second.users};
-  free_range rest{best->second.bytes - bytes, std::move(best->second.users)};
-  const cu_device_ptr rest_begin = best->first + bytes;
-  of->free.erase(best);
-  if (rest.bytes != 0) {
-    of->free.emplace(rest_begin, std::move(rest));
+  return best.of != nullptr ? cut(best, bytes) : device_block{};
+}
+
+device_block device_memory::cut(const free_run& run, std::size_t bytes) {
+  device_block block{run.first->first, bytes, {}};
+  std::size_t left = bytes;
+  for (auto range = run.first; left != 0;) {
+    free_range& taken = range->second;
+    block.users.add(taken.users);
+    const std::size_t part = std::min(taken.bytes, left);
+    const cu_device_ptr rest_begin = range->first + part;
+    free_range rest{taken.bytes - part, std::move(taken.users)};
+    range = run.of->free.erase(range);
+    if (rest.bytes != 0) {
+      range = run.of->free.emplace(rest_begin, std::move(rest)).first;
+    }
+    left -= part;
   }
   return block;
 }
@@ -162,27 +178,29 @@ device_memory::slab& device_memory::slab_of(cu_device_ptr address) {
   return std::prev(slabs_.upper_bound(address))->second;
 }
 
+// Joined with its neighbours as far as nobody uses them: else one's users would be waited for by
+// whoever takes the other.
 void device_memory::put_into_slab(device_block block) {
   slab& of = slab_of(block.begin);
-  auto next = of.free.lower_bound(block.begin);
-  free_range range{block.bytes, std::move(block.users)};
-  range.users.forget_complete();
-  cu_device_ptr begin = block.begin;
-  if (next != of.free.end() && begin + range.bytes == next->first) {
-    range.bytes += next->second.bytes;
-    range.users.add(next->second.users);
-    next = of.free.erase(next);
+  const auto put =
+      of.free.emplace(block.begin, free_range{block.bytes, std::move(block.users)}).first;
+  const auto next = std::next(put);
+  if (next != of.free.end()) {
+    join(of, put, next);
   }
-  if (next != of.free.begin()) {
-    const auto previous = std::prev(next);
-    if (previous->first + previous->second.bytes == begin) {
-      range.bytes += previous->second.bytes;
-      range.users.add(previous->second.users);
-      begin = previous->first;
-      of.free.erase(previous);
-    }
+  if (put != of.free.begin()) {
+    join(of, std::prev(put), put);
   }
-  of.free.emplace(begin, std::move(range));
+}
+
+void device_memory::join(slab& of, range_map::iterator first, range_map::iterator second) {
+  first->second.users.forget_complete();
+  second->second.users.forget_complete();
+  if (first->first + first->second.bytes == second->first && first->second.users.empty() &&
+      second->second.users.empty()) {
+    first->second.bytes += second->second.bytes;
+    of.free.erase(second);
+  }
 }
 
 bool device_memory::trim() {
@@ -190,11 +208,14 @@ bool device_memory::trim() {
   bool gave_back = false;
   for (auto each = slabs_.begin(); each != slabs_.end();) {
     auto& [begin, of] = *each;
-    const bool is_free = of.free.size() == 1 && of.free.begin()->second.bytes == of.bytes;
-    if (is_free) {
-      of.free.begin()->second.users.forget_complete();
+    std::size_t free_bytes = 0;
+    bool is_used = false;
+    for (auto& [at, range] : of.free) {
+      free_bytes += range.bytes;
+      range.users.forget_complete();
+      is_used = is_used || !range.users.empty();
     }
-    if (!is_free || !of.free.begin()->second.users.empty() ||
+    if (free_bytes != of.bytes || is_used ||
         table_.mem_free_async(begin, home_.handle) != cu_result::success) {
       ++each;
       continue;

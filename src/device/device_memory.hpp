@@ -85,15 +85,28 @@ class device_memory {
     std::size_t bytes = 0;
     point_list users;
   };
+  using range_map = std::map<cu_device_ptr, free_range>;
   struct slab {
     std::size_t bytes = 0;
-    std::map<cu_device_ptr, free_range> free;  ///< by where they begin
+    range_map free;  ///< by where they begin; neighbours with users stay apart
+  };
+  /// Free ranges end to end; what is said of users is said of those that a block would take.
+  struct free_run {
+    slab* of = nullptr;
+    range_map::iterator first = {};
+    std::size_t bytes = 0;
+    bool is_seen = true;
+    bool has_ended = true;
   };
   using slab_map = std::map<cu_device_ptr, slab>;
 
   [[nodiscard]] device_block take_from_bin(std::size_t bytes, const gpu_stream& stream);
   [[nodiscard]] device_block take_from_slabs(std::size_t bytes, const gpu_stream& stream,
                                              bool may_wait);
+  [[nodiscard]] static free_run run_from(slab& of, range_map::iterator first, std::size_t bytes,
+                                         const gpu_stream& stream);
+  static device_block cut(const free_run& run, std::size_t bytes);
+  static void join(slab& of, range_map::iterator first, range_map::iterator second);
   [[nodiscard]] bool add_slab(std::size_t bytes, cu_result& code);
   void empty_bins();
   void put_into_slab(device_block block);

@@ -32,7 +32,7 @@ gpu_device* gpu_engine::device_at(int index) noexcept {
 void gpu_engine::start(gpu_engine_options options) {
   const lock_type lock{mutex_};
   options_ = std::move(options);
-  order_ = std::make_unique<stream_order>(*options_.table);
+  order_ = std::make_unique<stream_order>(*options_.table, options_.mutation);
   devices_.clear();
   for (std::size_t i = 0; i != options_.ordinals.size(); ++i) {
     devices_.push_back(std::make_unique<gpu_device>(static_cast<int>(i), options_.ordinals[i]));

@@ -25,6 +25,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "device/engine_mutation.hpp"
 #include "device/gpu_device.hpp"
 #include "device/gpu_work.hpp"
 #include "device/stream_order.hpp"
@@ -47,6 +48,7 @@ struct gpu_engine_options {
   bool is_emulated = false;               ///< the table's `emulate` takes work
   bool has_threads = true;                ///< false: the owner calls advance()
   std::function<std::uint64_t()> now_ns;  ///< null: the steady clock
+  engine_mutation* mutation = nullptr;    ///< of tests
 };
 
 /// What stands around a wait of a thread that may be a worker: set once by the layer above.

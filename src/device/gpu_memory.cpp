@@ -362,7 +362,9 @@ bool gpu_engine::copy_from_peer(replica& to, replica& from) {
   to.made_on = to.device->bit() | from.device->bit();  // which has to live until it is read
   to.made_on |= is_complete(from.producer) ? 0 : from.made_on;
   leaned_on_ |= to.made_on & ~to.device->bit();
-  from.readers.add(to.producer);
+  if (!is_left_out(options_.mutation, engine_step::note_copy_across)) {
+    from.readers.add(to.producer);
+  }
   facts_.bytes_between_devices += to.buffer->bytes();
   return true;
 }

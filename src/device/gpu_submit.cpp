@@ -207,8 +207,9 @@ gpu_work* gpu_engine::next_runnable(gpu_device& device) {
           return input.on_device->state == replica_state::ordered &&
                  input.on_device->producer.sequence <= input.on_device->producer.stream->ended;
         });
-    if (is_first && has_inputs && !device.leased_[slot] &&
-        device.in_flight_[slot].size() < options_.works_in_flight_max) {
+    if (is_first && !device.leased_[slot] &&
+        device.in_flight_[slot].size() < options_.works_in_flight_max &&
+        (has_inputs || is_left_out(options_.mutation, engine_step::expect_input))) {
       device.admitted_.erase(at);
       return &work;
     }
@@ -328,15 +329,13 @@ bool gpu_engine::begin_body(gpu_work& work, gpu_device& device, detail::gpu_fram
   if (why_lost(work) != nullptr) {
     return false;
   }
-  for (const auto& place : frame.places) {
-    for (const gpu_input& input : work.inputs_) {
-      if (!check(*place.device, order_->wait(*place.stream, input.on_device->producer),
-                 "cuStreamWaitEvent")) {
-        return false;
-      }
-    }
+  point_list producers;
+  for (const gpu_input& input : work.inputs_) {
+    producers.add(input.on_device->producer);
   }
-  return true;
+  return std::all_of(frame.places.begin(), frame.places.end(), [&](const auto& place) {
+    return check(*place.device, order_->wait(*place.stream, producers), "cuStreamWaitEvent");
+  });
 }
 
 // By a device or an input that is lost.
@@ -376,14 +375,18 @@ void gpu_engine::end_body(gpu_work& work, gpu_device& device, detail::gpu_frame&
   for (temporary_block& each : frame.temporaries) {
     const auto& place = frame.places[each.on];
     if (place.device->phase_ == device_phase::open) {
-      each.block.users.add({place.stream, place.sequence});
+      if (!is_left_out(options_.mutation, engine_step::note_scratch)) {
+        each.block.users.add({place.stream, place.sequence});
+      }
       place.device->memory_->let_go(std::move(each.block));
     }
   }
   for (const gpu_input& input : work.inputs_) {
     if (device.phase_ == device_phase::open) {
       for (const auto& place : frame.places) {
-        input.on_device->readers.add({place.stream, place.sequence});
+        if (!is_left_out(options_.mutation, engine_step::note_reader)) {
+          input.on_device->readers.add({place.stream, place.sequence});
+        }
       }
       device.touch(*input.on_device);
     }

@@ -130,7 +130,9 @@ bool gpu_engine::enqueue_to_host(gpu_device& device, transfer& moved) {
     did = true;
   }
   // Enqueued to its end: the block may be used again in stream order.
-  from.readers.add({&stream, stream.ended});
+  if (!is_left_out(options_.mutation, engine_step::note_copy_down)) {
+    from.readers.add({&stream, stream.ended});
+  }
   moved.on_device = nullptr;
   --from.pins;
   if (from.is_leaving && from.pins == 0) {
@@ -146,7 +148,8 @@ copy_chore gpu_engine::next_chore(gpu_device& device) {
       continue;
     }
     if (each.direction == transfer_direction::to_host) {
-      if (each.chunks.empty() || !is_complete(each.chunks.front().copied)) {
+      if (each.chunks.empty() || (!is_complete(each.chunks.front().copied) &&
+                                  !is_left_out(options_.mutation, engine_step::expect_slot_made))) {
         continue;
       }
       const transfer::chunk& landed = each.chunks.front();
@@ -160,7 +163,10 @@ copy_chore gpu_engine::next_chore(gpu_device& device) {
     }
     const auto slot = std::find_if(
         device.staging_.to_device.begin(), device.staging_.to_device.end(),
-        [](const staging_slot& one) { return !one.is_taken && is_complete(one.last_use); });
+        [&](const staging_slot& one) {
+          return !one.is_taken && (is_complete(one.last_use) ||
+                                   is_left_out(options_.mutation, engine_step::expect_slot_read));
+        });
     if (slot != device.staging_.to_device.end()) {
       slot->is_taken = true;
       each.has_chore = true;

@@ -93,7 +93,30 @@ cu_result stream_order::wait(gpu_stream& stream, stream_point point) {
   return cu_result::success;
 }
 
+// Whether who waits for `later` comes after `earlier`, too.
+bool stream_order::implies(stream_point later, stream_point earlier) noexcept {
+  const gpu_stream& of = *later.stream;
+  const auto marker =
+      std::find_if(of.markers.begin(), of.markers.end(),
+                   [&](const stream_marker& each) { return each.sequence >= later.sequence; });
+  const std::vector<std::uint64_t>& seen = marker != of.markers.end() ? marker->seen : of.seen;
+  return earlier.stream->index < seen.size() && seen[earlier.stream->index] >= earlier.sequence;
+}
+
+// First for what nothing else in the list implies: the others are then mostly seen.
 cu_result stream_order::wait(gpu_stream& stream, const point_list& points) {
+  for (const stream_point& point : points) {
+    const bool is_implied =
+        std::any_of(points.begin(), points.end(), [&](const stream_point& other) {
+          return other.stream != point.stream && !has_seen(stream, other) && implies(other, point);
+        });
+    if (is_implied) {
+      continue;
+    }
+    if (const cu_result code = wait(stream, point); code != cu_result::success) {
+      return code;
+    }
+  }
   for (const stream_point& point : points) {
     if (const cu_result code = wait(stream, point); code != cu_result::success) {
       return code;
@@ -114,7 +137,7 @@ cu_result stream_order::mark(gpu_stream& stream) {
     return cu_result::success;
   }
   stream_marker marker{.sequence = stream.ended, .event = nullptr, .seen = stream.seen};
-  if (const cu_result code = take_event(*stream.device, marker.event); code != cu_result::success) {
+  if (const cu_result code = take_event(stream, marker.event); code != cu_result::success) {
     return code;
   }
   if (const cu_result code = table_.event_record(marker.event, stream.handle);
@@ -128,7 +151,12 @@ cu_result stream_order::mark(gpu_stream& stream) {
   return cu_result::success;
 }
 
-cu_result stream_order::take_event(gpu_device& device, cu_event& event) {
+cu_result stream_order::take_event(const gpu_stream& stream, cu_event& event) {
+  gpu_device& device = *stream.device;
+  if (!stream.markers.empty() && is_left_out(mutation_, engine_step::take_free_event)) {
+    event = stream.markers.front().event;
+    return cu_result::success;
+  }
   std::vector<cu_event>& free = device.free_events();
   if (free.empty()) {
     const scoped_context current{table_, device.context()};

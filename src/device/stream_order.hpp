@@ -21,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include "device/engine_mutation.hpp"
 #include "driver/driver_table.hpp"
 
 namespace narke::internal {
@@ -122,7 +123,8 @@ struct order_counts {
 
 class stream_order {
  public:
-  explicit stream_order(const driver_table& table) noexcept : table_{table} {}
+  explicit stream_order(const driver_table& table, engine_mutation* mutation = nullptr) noexcept
+      : table_{table}, mutation_{mutation} {}
   stream_order(const stream_order&) = delete;
   stream_order& operator=(const stream_order&) = delete;
 
@@ -161,11 +163,13 @@ class stream_order {
   }
 
  private:
-  cu_result take_event(gpu_device& device, cu_event& event);
+  cu_result take_event(const gpu_stream& stream, cu_event& event);
   void note_seen_by_host(const std::vector<std::uint64_t>& seen) noexcept;
+  [[nodiscard]] static bool implies(stream_point later, stream_point earlier) noexcept;
   static void merge(std::vector<std::uint64_t>& into, const std::vector<std::uint64_t>& from);
 
   const driver_table& table_;
+  engine_mutation* const mutation_;
   std::vector<std::unique_ptr<gpu_stream>> streams_;
   order_counts counts_;
 };

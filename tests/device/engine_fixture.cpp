@@ -122,7 +122,7 @@ scene_options small_scene(int devices, std::uint64_t memory_bytes, bool are_link
 engine_scene::engine_scene(scene_options given)
     : options{std::move(given)}, driver{options.driver}, engine{gpu_engine::instance()} {
   gpu_engine_options its = options.engine;
-  its.table = its.table == nullptr ? &driver.table() : its.table;
+  its.table = options.wrap ? &options.wrap(driver.table()) : &driver.table();
   if (!its.has_threads) {
     // The driver's clock stands while nobody asks for work; the host's goes on.
     its.now_ns = [this] { return driver.now_ns() + host_ns_; };

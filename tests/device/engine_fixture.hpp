@@ -81,6 +81,8 @@ struct scene_options {
   gpu_engine_options engine;
   /// Faults are injected, or mutations: what the driver says of it is the test's to judge.
   bool expects_violations = false;
+  /// Stands between the engine and the driver's table; null = nothing does.
+  std::function<const narke::internal::driver_table&(const narke::internal::driver_table&)> wrap;
 };
 
 /// `devices` small GPUs with contexts that take nothing, each pair linked or none.

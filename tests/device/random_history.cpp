@@ -351,6 +351,7 @@ class history {
     outcome_.found = scene_.found(options_.allows_leaks);
     outcome_.violations = scene_.driver.violation_count();
     outcome_.redundant_waits = scene_.driver.redundant_waits();
+    outcome_.waits = scene_.calls("stream_wait_event");
   }
 
   const history_options& options_;

@@ -38,6 +38,7 @@ struct history_outcome {
   std::string found;  ///< by the driver
   std::size_t violations = 0;
   std::uint64_t redundant_waits = 0;
+  std::uint64_t waits = 0;
   std::uint64_t evictions = 0;
   std::uint64_t works_called_again = 0;
 };

@@ -159,6 +159,16 @@ TEST_F(edges, edge_by_way_of_two_streams_is_implied) {
   EXPECT_EQ(waits(), 3U);
 }
 
+TEST_F(edges, input_that_another_input_implies_is_not_waited_for_whatever_their_order) {
+  const words a = on(1, {}).result();
+  const words b = on(2, {a}).result();
+  EXPECT_EQ(waits(), 1U);
+  on(3, {a, b});
+  EXPECT_EQ(waits(), 2U);
+  on(4, {b, a});
+  EXPECT_EQ(waits(), 3U);
+}
+
 TEST_F(edges, one_event_serves_all_who_wait_for_a_work) {
   const words a = on(1, {}).result();
   on(2, {a});
