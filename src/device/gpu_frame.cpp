@@ -56,7 +56,8 @@ device_block gpu_frame::take_block(std::size_t on, std::size_t bytes) {
   }
   const internal::scoped_context current{*engine.options_.table, device.context_};
   const std::uint64_t wanted = internal::device_memory::rounded(bytes);
-  const std::uint64_t reserved = std::min(work->reserved_bytes_, wanted);
+  // What was reserved is on the first device.
+  const std::uint64_t reserved = on == 0 ? std::min(work->reserved_bytes_, wanted) : 0;
   work->reserved_bytes_ -= reserved;
   device.reserved_bytes_ -= reserved;
   cu_result code = cu_result::success;

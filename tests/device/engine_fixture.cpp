@@ -199,7 +199,8 @@ std::string engine_scene::found(bool without_leaks) const {
 
 void engine_scene::finish() {
   is_finished_ = true;
-  const bool has_ended = run_all();
+  // With threads the test has waited for its works.
+  const bool has_ended = options.engine.has_threads || run_all();
   if (options.driver.query_patience_us != 0) {
     works.clear();  // nobody would let the copies to the host get on
   }

@@ -1,7 +1,7 @@
-// A scene for tests of the GPU engine: an emulated driver, the engine on it without threads, works
-// made of lambdas, and at its end a check that nothing hung, was left, was violated, or was waited
-// for in vain. Time is virtual: a history is the same each time it runs. One thread, one scene at a
-// time, as there is one engine a process.
+// A scene for tests of the GPU engine: an emulated driver, the engine on it, works made of lambdas,
+// and at its end a check that nothing hung, was left, was violated, or was waited for in vain.
+// Unless asked for, the engine has no threads and time is virtual: a history is then the same each
+// time it runs. One scene at a time, as there is one engine a process; one thread, but for submit.
 #pragma once
 
 #include <gtest/gtest.h>
