@@ -78,6 +78,7 @@ class gpu_device {
   gpu_stream* to_host_ = nullptr;
   gpu_stream* peers_ = nullptr;
   std::vector<cu_event> free_events_;
+  cu_event probe_ = nullptr;  // never recorded: to ask for it tells whether the device answers
   staging_area staging_;
   std::vector<bool> peer_access_;  // by index: whether this device can read that one's memory
 

@@ -150,7 +150,7 @@ class gpu_engine {
   void lose_unfinished(gpu_device& device, const gpu_device& lost);
   void give_handles_back(gpu_device& device) noexcept;
   void expect_leaned_on();
-  [[nodiscard]] bool answers(gpu_device& device);
+  [[nodiscard]] cu_result ask(const gpu_device& device);
   [[nodiscard]] std::exception_ptr why_lost(const gpu_work& work);
   bool check(gpu_device& device, cu_result code, const char* call);
 
@@ -204,7 +204,7 @@ class gpu_engine {
   bool copy_small_from_host(replica& to);
   replica& add_replica(detail::array_buffer& buffer, gpu_device& device, device_block block);
   void unpin_inputs(gpu_work& work);
-  void unpin_for_retry(gpu_work& work);
+  static void unpin_for_retry(gpu_work& work, bool is_open);
   void make_pieces_whole(gpu_device& device);
   bool make_bare(gpu_device& device);
   void see_free_slabs_complete(gpu_device& device);

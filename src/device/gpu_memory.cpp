@@ -99,9 +99,10 @@ gpu_engine::admission gpu_engine::try_admit(gpu_work& work, gpu_device& device,
     device.alone_ = work.runs_alone_ ? &work : nullptr;
     return admission::admitted;
   }
-  unpin_for_retry(work);
-  if (why != nullptr) {
-    return admission::failed;
+  const bool is_open = device.phase_ == device_phase::open;
+  unpin_for_retry(work, is_open);
+  if (why != nullptr || !is_open) {
+    return why != nullptr ? admission::failed : admission::later;
   }
   // Nobody else will give anything back: what is there does not do.
   if (work.waits_elsewhere_ || !is_drained(device)) {
@@ -250,9 +251,11 @@ bool gpu_engine::place_inputs(gpu_work& work, gpu_device& device, std::exception
   return true;
 }
 
-void gpu_engine::unpin_for_retry(gpu_work& work) {
+// Replicas of a device that is lost are gone.
+void gpu_engine::unpin_for_retry(gpu_work& work, bool is_open) {
   for (gpu_input& input : work.inputs_) {
-    if (replica* there = std::exchange(input.on_device, nullptr)) {
+    replica* there = std::exchange(input.on_device, nullptr);
+    if (there != nullptr && is_open) {
       --there->pins;
     }
   }

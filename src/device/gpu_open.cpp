@@ -109,6 +109,7 @@ void gpu_engine::open_on_driver(gpu_device& device) {
   device.peers_ = &order_->add_stream(device, greatest);
   device.in_flight_.resize(device.compute_.size());
   device.leased_.resize(device.compute_.size());
+  check_driver(table, table.event_create(&device.probe_, cu_event_disable_timing), "cuEventCreate");
   std::size_t free_bytes = 0;
   std::size_t total_bytes = 0;
   check_driver(table, table.mem_get_info(&free_bytes, &total_bytes), "cuMemGetInfo");
@@ -212,6 +213,9 @@ void gpu_engine::give_handles_back(gpu_device& device) noexcept {
   }
   const scoped_context current{table, device.context_};
   order_->remove_streams(device);
+  if (device.probe_ != nullptr) {
+    table.event_destroy(std::exchange(device.probe_, nullptr));
+  }
   for (cu_event event : device.free_events_) {
     table.event_destroy(event);
   }
@@ -239,13 +243,14 @@ bool gpu_engine::check(gpu_device& device, cu_result code, const char* call) {
   bool is_another = false;
   if (is_sticky(code)) {
     for (const auto& each : devices_) {
-      if (each.get() != &device && each->phase_ == device_phase::open && !answers(*each)) {
+      if (each.get() != &device && each->phase_ == device_phase::open &&
+          ask(*each) != cu_result::success) {
         lose(*each, code, call);
         is_another = true;
       }
     }
   }
-  if (!is_another || (device.phase_ == device_phase::open && !answers(device))) {
+  if (!is_another || (device.phase_ == device_phase::open && ask(device) != cu_result::success)) {
     lose(device, code, call);
   }
   return false;
@@ -256,19 +261,14 @@ bool gpu_engine::check(gpu_device& device, cu_result code, const char* call) {
 void gpu_engine::expect_leaned_on() {
   for (const auto& each : devices_) {
     if ((leaned_on_ & each->bit()) != 0 && each->phase_ == device_phase::open) {
-      const scoped_context current{*options_.table, each->context_};
-      const cu_result code = options_.table->stream_query(each->to_host_->handle);
-      if (code != cu_result::not_ready) {
-        check(*each, code, "cuStreamQuery");
-      }
+      check(*each, ask(*each), "cuEventQuery");
     }
   }
 }
 
-bool gpu_engine::answers(gpu_device& device) {
+cu_result gpu_engine::ask(const gpu_device& device) {
   const scoped_context current{*options_.table, device.context_};
-  const cu_result code = options_.table->stream_query(device.to_host_->handle);
-  return code == cu_result::success || code == cu_result::not_ready;
+  return options_.table->event_query(device.probe_);
 }
 
 // What is on a device that goes on, but came of work of the lost one that nobody saw complete.

@@ -21,6 +21,9 @@ bool gpu_engine::advance_locked(gpu_device& device, lock_type& lock, bool makes_
   if (makes_copies && do_chore(device, lock)) {
     did = true;
   }
+  if (device.phase_ != device_phase::open) {
+    return true;  // what the works know of it is gone
+  }
   if (gpu_work* work = next_runnable(device)) {
     run(*work, device, lock);
     return true;

@@ -74,12 +74,12 @@ bool gpu_engine::move_transfers(gpu_device& device) {
     transfer& each = *at++;
     if (each.direction == transfer_direction::to_host) {
       did = enqueue_to_host(device, each) || did;
+      if (device.phase_ != device_phase::open) {
+        return true;  // the transfers are gone
+      }
       has_chores = has_chores || (!each.chunks.empty() && is_complete(each.chunks.front().copied));
     } else {
       has_chores = true;
-    }
-    if (device.phase_ != device_phase::open) {
-      return true;  // the transfers are gone
     }
   }
   if (has_chores) {
