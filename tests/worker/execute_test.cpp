@@ -111,9 +111,6 @@ class one_error : public narke_test::pool_test {};
 
 // Each rethrows the same exception object; the last to let it go destroys it.
 TEST_F(one_error, is_read_by_many_threads_at_once) {
-#if defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "libstdc++ counts exception_ptr where ThreadSanitizer cannot see it";
-#endif
   start(2);
   for (int round = 0; round != narke_test::stress_rounds(100); ++round) {
     auto failed = narke::task([round]() -> int {

@@ -131,13 +131,17 @@ TEST_F(emulated_races, other_bytes_do_not_race) {
 TEST_F(emulated_races, copies_and_fills_count) {
   std::vector<unsigned char> host(4096);
   scene.cu.mem_host_register(host.data(), host.size(), 1);
+  // The first is over before the second is issued, so that no two threads are at the bytes at
+  // once; but nobody has seen it.
   scene.cu.memcpy_htod_async(block, host.data(), 4096, first);
+  scene.driver.wait_until_idle();
   scene.cu.memset_d8_async(block, 0, 1, second);
   EXPECT_EQ(races(), 1U);
   scene.synchronize(first);
   scene.synchronize(second);
   scene.driver.clear_violations();
   scene.cu.memcpy_dtoh_async(host.data(), block, 4096, first);
+  scene.driver.wait_until_idle();
   scene.cu.memset_d8_async(block, 0, 1, second);
   EXPECT_EQ(races(), 1U);
   scene.driver.wait_until_idle();
