@@ -3,16 +3,18 @@
 #include <narke/detail/gpu_part.hpp>
 #include <narke/detail/task_node.hpp>
 
+#include "base/node_slabs.hpp"
+
 namespace narke::detail {
 
 void* node_memory::operator new(std::size_t bytes) {
-  return ::operator new(bytes);
+  return internal::take_node(bytes);
 }
 void* node_memory::operator new(std::size_t bytes, std::align_val_t alignment) {
   return ::operator new(bytes, alignment);
 }
 void node_memory::operator delete(void* memory, std::size_t bytes) noexcept {
-  ::operator delete(memory, bytes);
+  internal::give_node(memory, bytes);
 }
 void node_memory::operator delete(void* memory, std::size_t bytes,
                                   std::align_val_t alignment) noexcept {
