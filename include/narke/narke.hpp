@@ -1,6 +1,7 @@
 // Everything of narke. Start here:
 //   task.hpp       task(f).remote(…): a callable as a task
 //   get.hpp        get, wait, as_completed, is_ready
+//   map.hpp        map: a function over all elements of a range
 //   put.hpp        put: a value into the store
 //   array.hpp      array, array_builder, device_span: elements in memory or on GPUs
 //   gpu_context.hpp  what the body of a GPU task works with
@@ -19,6 +20,7 @@
 #include <narke/errors.hpp>
 #include <narke/get.hpp>
 #include <narke/gpu_context.hpp>
+#include <narke/map.hpp>
 #include <narke/object_ref.hpp>
 #include <narke/options.hpp>
 #include <narke/put.hpp>
