@@ -45,7 +45,7 @@ def layer_closure(tree):
         for name, depends in LAYER.findall(tree.text("CMakeLists.txt")):
             direct[name] = re.findall(r"\bnarke_(\w+)", depends)
     if "api" in direct:
-        direct["cli"] = ["api"]
+        direct["cli"] = ["api"] + [name for name in ("jobs",) if name in direct]
 
     def reach(name, seen):
         for below in direct.get(name, []):
