@@ -30,6 +30,9 @@ void print_data(std::string_view text);
 /// "narke: <text>" on standard error, without control characters.
 void print_error(std::string_view text);
 
+/// As it is, control sequences too, on standard error: for drawing on a terminal.
+void print_terminal(std::string_view text);
+
 /// What `--version` prints: the version and what it was built with.
 std::string version_text();
 

@@ -15,7 +15,7 @@ namespace narke::internal {
 namespace {
 
 // Those that narke ignores or holds back for itself.
-constexpr std::array reset_signals{SIGPIPE, SIGCHLD, SIGWINCH};
+constexpr std::array reset_signals{SIGPIPE, SIGXFSZ, SIGCHLD};
 
 std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
   std::vector<char*> pointers;

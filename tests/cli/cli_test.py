@@ -158,7 +158,7 @@ class WrongUsage(CliTest):
             self.refused("report", "--emulated-gpus=" + bad, naming="--emulated-gpus")
 
     def test_a_verb_that_is_not_there_is_refused(self):
-        self.refused("run", "--", "true", naming="run")
+        self.refused("map", "--", "true", naming="map")
 
     def test_messages_carry_no_control_characters(self):
         result = run("report", "--topology", "/no/\x1b[31msuch")
