@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/byte_size.hpp"
 #include "base/environment.hpp"
 #include "base/log.hpp"
 #include "device/gpu_engine.hpp"
@@ -73,6 +74,16 @@ emulated_pace pace_from_environment() {
       fmt::format("NARKE_EMULATED_CLOCK: '{}' is none of free, real, null", *text)};
 }
 
+// NARKE_EMULATED_LINK: bytes a second between the host and an emulated device, each way, where
+// times are modelled.
+void set_link(emulated_model& model) {
+  const auto text = environment_value("NARKE_EMULATED_LINK");
+  if (text && !text->empty()) {
+    model.h2d_bytes_per_second = parse_byte_size(*text, "NARKE_EMULATED_LINK");
+    model.d2h_bytes_per_second = model.h2d_bytes_per_second;
+  }
+}
+
 void start_emulated(gpu_driver& driver, const machine& described) {
   const emulated_pace pace = pace_from_environment();
   if (pace == emulated_pace::null) {
@@ -84,6 +95,7 @@ void start_emulated(gpu_driver& driver, const machine& described) {
   }
   driver.is_checked = wants_checks();
   emulated_options options = emulated_like(described, driver.is_checked);
+  set_link(options.model);
   options.clock =
       pace == emulated_pace::real ? emulated_clock::real_time : emulated_clock::free_running;
   driver.emulated = std::make_unique<emulated_driver>(std::move(options));

@@ -43,6 +43,8 @@ PLANTED = {
         ("include/narke/narke.hpp", '// X.\n#pragma once\n#include "base/clock.hpp"\n'),
         ("tests/conformance/a_test.cpp", '#include "base/clock.hpp"\n'),
         ("tests/base/up_test.cpp", '#include "driver/driver.hpp"\n'),
+        ("bench/chain/narke.cpp", '#include "driver/driver.hpp"\n'),
+        ("bench/harness/raw_driver.cpp", '#include "base/clock.hpp"\n'),
     ],
     "include-form": [
         ("src/base/quoted.cpp", '#include "narke/narke.hpp"\n'),
