@@ -30,6 +30,7 @@ json step_to_json(const step_figures& step) {
   for (const timed_form& form : step.others) others.push_back(form_to_json(step, form));
   return {{"name", step.name},
           {"what", step.what},
+          {"device", step.device},
           {"serial_time_s", step.serial_seconds},
           {"first", form_to_json(step, step.first)},
           {"second", form_to_json(step, step.second)},
@@ -43,7 +44,9 @@ json step_to_json(const step_figures& step) {
 
 }  // namespace
 
-double step_figures::gain() const { return quotient(first.seconds, second.seconds); }
+double step_figures::gain() const {
+  return quotient(first.seconds, second.seconds);
+}
 
 double step_figures::over_serial(const timed_form& form) const {
   return quotient(serial_seconds, form.seconds);
@@ -95,11 +98,17 @@ std::string to_markdown(std::span<const step_figures> steps, const std::string& 
   return text;
 }
 
-std::string to_json(std::span<const step_figures> steps, const std::string& machine,
-                    bool is_quick) {
+std::string to_json(std::span<const step_figures> steps, const run_facts& facts) {
   json list = json::array();
   for (const step_figures& step : steps) list.push_back(step_to_json(step));
-  const json all{{"schema_version", 1}, {"machine", machine}, {"quick", is_quick}, {"steps", list}};
+  json pictures = json::array();
+  for (const picture_checksum& picture : facts.pictures) {
+    pictures.push_back({{"file", picture.file},
+                        {"blurred_on", picture.blurred_on},
+                        {"checksum", fmt::format("{:016x}", picture.checksum)}});
+  }
+  const json all{{"schema_version", 1}, {"machine", facts.machine}, {"quick", facts.is_quick},
+                 {"steps", list},       {"skipped", facts.skipped}, {"pictures", pictures}};
   return all.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 

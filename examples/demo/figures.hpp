@@ -4,11 +4,19 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
 
 namespace demo {
+
+/// A blurred picture: what was written about it in figures.json.
+struct picture_checksum {
+  std::string file;
+  std::string blurred_on;      // "cpu", "emulated" or a GPU's name
+  std::uint64_t checksum = 0;  // of all pixels
+};
 
 struct timed_form {
   std::string name;
@@ -18,6 +26,7 @@ struct timed_form {
 struct step_figures {
   std::string name;
   std::string what;
+  std::string device = "cpu";  // "emulated" for an emulated GPU, else the GPU's name
   double serial_seconds = 0;
   timed_form first;   // the form that the tutorial warns of, or starts with
   timed_form second;  // the form that it recommends
@@ -47,6 +56,14 @@ std::string format_seconds(double seconds);
 std::string to_text(const step_figures& step, std::size_t number);
 std::string to_table(std::span<const step_figures> steps);
 std::string to_markdown(std::span<const step_figures> steps, const std::string& machine);
-std::string to_json(std::span<const step_figures> steps, const std::string& machine, bool is_quick);
+
+/// What figures.json says beside the steps.
+struct run_facts {
+  std::string machine;
+  bool is_quick = false;
+  std::vector<std::string> skipped;  // why a step was not made
+  std::vector<picture_checksum> pictures;
+};
+std::string to_json(std::span<const step_figures> steps, const run_facts& facts);
 
 }  // namespace demo

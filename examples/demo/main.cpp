@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <filesystem>
@@ -37,7 +38,9 @@ void say(const std::string& text) {
   }
 }
 
-void warn(const std::string& text) { std::fputs(("narke_demo: " + text + "\n").c_str(), stderr); }
+void warn(const std::string& text) {
+  std::fputs(("narke_demo: " + text + "\n").c_str(), stderr);
+}
 
 class tutorial {
  public:
@@ -46,20 +49,40 @@ class tutorial {
   int run() {
     pictures_ = demo::find_pictures(chosen_.images);
     for (const std::string& why : pictures_.unreadable) warn("left out: " + why);
+    emulate_gpus();
     demo::prepare_folder(chosen_.out);
-    run_short_steps();
-    run_tiny_tasks();
+    describe();
+    if (!chosen_.pictures_only) {
+      run_short_steps();
+      run_tiny_tasks();
+    }
     run_steps_with_outputs();
     return report_end();
   }
 
  private:
-  void run_short_steps() {
+  /// As the environment variable would: the runtime knows what may be asked for.
+  void emulate_gpus() const {
+    if (chosen_.emulated_gpus.empty()) return;
+    ::setenv("NARKE_EMULATED_GPUS", chosen_.emulated_gpus.c_str(), 1);
+    try {
+      const narke::session trial{narke::runtime_options{}};
+    } catch (const std::invalid_argument& refused) {
+      throw demo::input_error{fmt::format("--emulated-gpus: {}", refused.what())};
+    }
+  }
+
+  void describe() {
     const narke::session session{narke::runtime_options{}};
     work_ = demo::make_workload(chosen_, demo::free_memory_bytes());
-    machine_ = demo::describe_machine();
+    facts_.machine = demo::describe_machine();
+    facts_.is_quick = chosen_.quick;
     say(demo::describe_resources());
     if (chosen_.quick) say(demo::describe_quick(work_) + "\n");
+  }
+
+  void run_short_steps() {
+    const narke::session session{narke::runtime_options{}};
     show(demo::return_three_values(work_));
     show(demo::get_at_the_end(work_));
   }
@@ -84,8 +107,21 @@ class tutorial {
           chosen_.quick ? "--quick" : "more would not fit into memory"));
     }
     show(result.figures);
-    show(demo::share_large_matrix(work_));
+    run_gpu_step(result);
+    if (!chosen_.pictures_only) show(demo::share_large_matrix(work_));
+    facts_.pictures = result.blurred;
     write_outputs(result);
+  }
+
+  void run_gpu_step(demo::pictures_result& result) {
+    if (const std::string why = demo::why_no_gpu(); !why.empty()) {
+      facts_.skipped.push_back("pictures on a GPU: " + why);
+      say(fmt::format("\nSkipped: {}\n", facts_.skipped.back()));
+      return;
+    }
+    const demo::gpu_pictures_result from_gpus = demo::blur_on_gpus(result.decoded);
+    show(from_gpus.figures);
+    demo::show_gpu_pictures(result, from_gpus);
   }
 
   void show(demo::step_figures step) {
@@ -99,8 +135,8 @@ class tutorial {
     demo::write_file(chosen_.out / "report.json", narke::report());
     demo::write_file(chosen_.out / "trace.json",
                      [](const std::filesystem::path& file) { narke::timeline(file.string()); });
-    demo::write_file(chosen_.out / "figures.json", demo::to_json(steps_, machine_, chosen_.quick));
-    demo::write_file(chosen_.out / "figures.md", demo::to_markdown(steps_, machine_));
+    demo::write_file(chosen_.out / "figures.json", demo::to_json(steps_, facts_));
+    demo::write_file(chosen_.out / "figures.md", demo::to_markdown(steps_, facts_.machine));
   }
 
   [[nodiscard]] int report_end() const {
@@ -124,7 +160,7 @@ class tutorial {
   const demo::options chosen_;
   demo::picture_list pictures_;
   demo::workload work_;
-  std::string machine_;
+  demo::run_facts facts_;
   std::vector<demo::step_figures> steps_;
 };
 

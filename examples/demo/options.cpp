@@ -2,8 +2,8 @@
 
 #include <limits>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 namespace demo {
 
@@ -23,6 +23,10 @@ options parse_options(int argc, const char* const* argv) {
   app.add_flag("--quick", chosen.quick, "Less of each step: done in under 20 s");
   app.add_flag("--sleep", chosen.sleep,
                "Tiny tasks sleep for 10 us, as the tutorial's do, instead of computing");
+  app.add_option("--emulated-gpus", chosen.emulated_gpus,
+                 "Emulate N GPUs, of MEMORY each, instead of using the machine's own")
+      ->type_name("N[:MEMORY]");
+  app.add_flag("--pictures-only", chosen.pictures_only, "Only the steps that work on pictures");
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

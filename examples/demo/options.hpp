@@ -16,6 +16,8 @@ struct options {
   std::filesystem::path out = "narke-demo-out";
   bool quick = false;
   bool sleep = false;
+  bool pictures_only = false;
+  std::string emulated_gpus;  // "N" or "N:MEMORY"; empty = the machine's own GPUs
 };
 
 /// The command line ends here: `--help`, or an option that is wrong.

@@ -1,6 +1,7 @@
 // The demo as a user runs it: a process with arguments, two streams and an exit code.
 #include <cstdlib>
 #include <string>
+#include <vector>
 
 #include <sys/wait.h>
 
@@ -52,7 +53,7 @@ class demo_program : public ::testing::Test {
 
   void expect_figures_of_a_right_run() const {
     const auto figures = nlohmann::json::parse(read_text(out("figures.json")));
-    EXPECT_EQ(figures.at("steps").size(), 5U);
+    EXPECT_EQ(figures.at("steps").size() + figures.at("skipped").size(), 6U);
     for (const auto& step : figures.at("steps")) {
       EXPECT_GT(step.at("results_checked"), 0) << step;
       EXPECT_EQ(step.at("results_wrong"), 0) << step;
@@ -105,6 +106,64 @@ TEST_F(demo_program, quick_run_checks_every_result_and_writes_whole_files) {
   expect_timeline_with_the_tasks();
 }
 
+// The figures of a run on `gpus` emulated GPUs, and the pictures as they came from there.
+struct gpu_run {
+  nlohmann::json figures;
+  std::string sheet;
+};
+
+class demo_on_gpus : public demo_program {
+ protected:
+  [[nodiscard]] gpu_run blur_on(int gpus) const {
+    const std::string folder = "out" + std::to_string(gpus);
+    const run_result result =
+        run("--quick --pictures-only --images pictures --out " + folder + " --emulated-gpus " +
+            std::to_string(gpus) + ":64MiB");
+    EXPECT_EQ(result.exit_code, 0) << result.out << result.messages;
+    EXPECT_THAT(result.out, HasSubstr(", 0 wrong")) << gpus;
+    EXPECT_EQ(result.out.find("has no GPU") != std::string::npos, gpus == 0) << result.out;
+    const auto file = [&](const char* name) { return read_text(folder_.path() / folder / name); };
+    EXPECT_EQ(file("figures.md").find("emulated") != std::string::npos, gpus != 0);
+    return {nlohmann::json::parse(file("figures.json")), file("contact_sheet.png")};
+  }
+
+  static std::vector<std::string> values_of(const gpu_run& run, const char* key) {
+    std::vector<std::string> values;
+    for (const auto& picture : run.figures.at("pictures")) values.push_back(picture.at(key));
+    return values;
+  }
+};
+
+TEST_F(demo_on_gpus, any_number_of_them_gives_the_same_pictures) {
+  add_pictures();
+  folder_.add("pictures/e.png", demo::encode_png(random_picture(300, 200, 5)));
+  const gpu_run on_cpus = blur_on(0);
+  EXPECT_EQ(values_of(on_cpus, "blurred_on"), std::vector<std::string>(4, "cpu"));
+  EXPECT_EQ(on_cpus.figures.at("steps").size(), 1U);
+  EXPECT_EQ(on_cpus.figures.at("skipped").size(), 1U);
+  for (const int gpus : {1, 2, 8}) {
+    const gpu_run on_gpus = blur_on(gpus);
+    EXPECT_EQ(values_of(on_gpus, "blurred_on"), std::vector<std::string>(4, "emulated")) << gpus;
+    EXPECT_EQ(values_of(on_gpus, "checksum"), values_of(on_cpus, "checksum")) << gpus;
+    EXPECT_EQ(on_gpus.sheet, on_cpus.sheet) << gpus;
+    const auto& step = on_gpus.figures.at("steps").at(1);
+    EXPECT_EQ(step.at("device"), "emulated");
+    EXPECT_EQ(step.at("results_checked"), 8);
+    EXPECT_EQ(step.at("results_wrong"), 0);
+  }
+}
+
+TEST_F(demo_on_gpus, wrong_numbers_of_them_end_it_with_2) {
+  add_pictures();
+  for (const char* gpus : {"-1", "many", "2:", "1:0"}) {
+    const run_result result = run("--images pictures --out out --emulated-gpus=" +
+                                  std::string{gpus});
+    EXPECT_EQ(result.exit_code, 2) << gpus;
+    EXPECT_THAT(result.messages, HasSubstr("--emulated-gpus")) << gpus;
+    EXPECT_EQ(result.out, "") << gpus;
+  }
+}
+
 TEST_F(demo_program, pictures_that_cannot_be_used_end_it_with_2_before_any_work) {
   for (const char* images : {"nowhere", "stdout", "pictures"}) {
     folder_.add("pictures/empty.png", "");
@@ -125,7 +184,8 @@ TEST_F(demo_program, wrong_options_end_it_with_2_and_help_with_0) {
   }
   const run_result help = run("--help");
   EXPECT_EQ(help.exit_code, 0);
-  EXPECT_THAT(help.out, AllOf(HasSubstr("--quick"), HasSubstr("--sleep"), HasSubstr("--out")));
+  EXPECT_THAT(help.out, AllOf(HasSubstr("--quick"), HasSubstr("--sleep"), HasSubstr("--out"),
+                              HasSubstr("--emulated-gpus")));
   EXPECT_EQ(help.messages, "");
 }
 

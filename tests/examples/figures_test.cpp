@@ -60,7 +60,11 @@ TEST(figures, text_and_tables_show_every_form) {
 
 TEST(figures, json_holds_the_numbers) {
   const std::vector<demo::step_figures> steps{example()};
-  const auto all = nlohmann::json::parse(demo::to_json(steps, "2 CPUs", true));
+  const auto all = nlohmann::json::parse(demo::to_json(
+      steps, {.machine = "2 CPUs",
+              .is_quick = true,
+              .skipped = {"no GPU"},
+              .pictures = {{"a.png", "cpu", 0xabc}}}));
   EXPECT_EQ(all.at("schema_version"), 1);
   EXPECT_EQ(all.at("quick"), true);
   const auto& step = all.at("steps").at(0);
@@ -68,6 +72,9 @@ TEST(figures, json_holds_the_numbers) {
   EXPECT_EQ(step.at("speed_second_over_first"), 2.0);
   EXPECT_EQ(step.at("others").at(0).at("name"), "another");
   EXPECT_EQ(step.at("results_wrong"), 1);
+  EXPECT_EQ(step.at("device"), "cpu");
+  EXPECT_EQ(all.at("skipped").at(0), "no GPU");
+  EXPECT_EQ(all.at("pictures").at(0).at("checksum"), "0000000000000abc");
 }
 
 }  // namespace

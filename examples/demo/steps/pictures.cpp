@@ -55,7 +55,9 @@ processed_picture process(const image& blurred) {
           checksum_of(blurred.rgb)};
 }
 
-image blur(const image& source) { return gaussian_blur(source); }
+image blur(const image& source) {
+  return gaussian_blur(source);
+}
 
 struct serial_results {
   std::vector<picture_file> pictures;  // those that could be decoded
@@ -126,17 +128,31 @@ void check(step_figures& step, const std::vector<processed_picture>& results,
   }
 }
 
+std::string caption(const picture_file& picture, const picture_class& found) {
+  return picture.path.filename().string() + "\n" + describe(found);
+}
+
 std::vector<captioned_picture> captioned(const serial_results& serial) {
   std::vector<captioned_picture> sheet;
   for (std::size_t i = 0; i < std::min(serial.processed.size(), sheet_pictures_max); ++i) {
     sheet.push_back(
-        {serial.processed[i].thumbnail,
-         serial.pictures[i].path.filename().string() + "\n" + describe(serial.processed[i].found)});
+        {serial.processed[i].thumbnail, caption(serial.pictures[i], serial.processed[i].found)});
   }
   return sheet;
 }
 
 }  // namespace
+
+void show_gpu_pictures(pictures_result& result, const gpu_pictures_result& from_gpus) {
+  for (std::size_t i = 0; i < from_gpus.blurred.size(); ++i) {
+    const processed_picture picture = process(from_gpus.blurred[i]);
+    result.blurred[i].blurred_on = from_gpus.figures.device;
+    result.blurred[i].checksum = picture.checksum;
+    if (i < result.sheet.size()) {
+      result.sheet[i] = {picture.thumbnail, caption(result.decoded[i], picture.found)};
+    }
+  }
+}
 
 pictures_result process_pictures(std::span<const picture_file> pictures) {
   pictures_result result;
@@ -166,6 +182,11 @@ pictures_result process_pictures(std::span<const picture_file> pictures) {
                  seconds_of([&] { results = process_with_wait(serial.pictures); })};
   check(step, results, serial.processed);
   result.sheet = captioned(serial);
+  for (std::size_t i = 0; i < serial.pictures.size(); ++i) {
+    result.blurred.push_back(
+        {serial.pictures[i].path.filename().string(), "cpu", serial.processed[i].checksum});
+  }
+  result.decoded = std::move(serial.pictures);
   result.unreadable = std::move(serial.unreadable);
   return result;
 }
