@@ -44,10 +44,13 @@ class session {
   ~session() { shutdown(); }
 };
 
-/// In a task: true when it should end early, because it was cancelled or the runtime shuts down.
-/// Elsewhere: true while the runtime shuts down. Cheap enough for a loop.
+/// In a task or actor call: true when it should end early, because it was cancelled or timed out,
+/// its actor was killed, or the runtime shuts down. Elsewhere: true while the runtime shuts down.
+/// Cheap enough for a loop.
 NARKE_EXPORT bool stop_requested() noexcept;
-/// The same as a token, for std::condition_variable_any and the like.
+/// The same as a token, for std::condition_variable_any, std::stop_callback and the like. Callbacks
+/// run on the thread that cancels. A task's token is its own: it never stops once the task has
+/// ended.
 NARKE_EXPORT std::stop_token stop_token();
 
 namespace this_task {

@@ -2,6 +2,7 @@
 
 #include "runtime/engine.hpp"
 #include "task/task_info.hpp"
+#include "worker/cancel_tree.hpp"
 #include "worker/lifecycle.hpp"
 #include "worker/thread_state.hpp"
 
@@ -29,10 +30,21 @@ bool detail::shutdown_within(std::chrono::nanoseconds timeout) {
 }
 
 bool stop_requested() noexcept {
-  return current_phase.load(std::memory_order_acquire) == runtime_phase::draining;
+  if (current_phase.load(std::memory_order_acquire) == runtime_phase::draining) {
+    return true;
+  }
+  internal::execution* current = this_thread_state.current;
+  return current != nullptr && internal::cancel_tree::is_asked_to_stop(*current);
 }
 
 std::stop_token stop_token() {
+  if (internal::execution* current = this_thread_state.current) {
+    std::stop_token token = internal::cancel_tree::token_of(*current);
+    if (current_phase.load(std::memory_order_seq_cst) != runtime_phase::running) {
+      internal::cancel_tree::stop_all_tokens();  // shutdown has looked before this one was there
+    }
+    return token;
+  }
   return internal::runtime_stop_source().get_token();
 }
 

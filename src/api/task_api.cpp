@@ -1,5 +1,3 @@
-#include <thread>
-
 #include <fmt/format.h>
 
 #include <narke/cancel.hpp>
@@ -9,6 +7,7 @@
 
 #include "runtime/engine.hpp"
 #include "task/task_info.hpp"
+#include "worker/cancel_tree.hpp"
 #include "worker/execute.hpp"
 #include "worker/placed_task.hpp"
 
@@ -20,23 +19,36 @@ std::string name_for_messages(const task_info& info) {
   return info.name().empty() ? std::string{"the task"} : fmt::format("task '{}'", info.name());
 }
 
-std::exception_ptr cancelled(const task_node& node) {
-  return std::make_exception_ptr(task_cancelled_error{
-      fmt::format("{} was cancelled before it started", internal::display_name(node))});
-}
-
 // A task whose results nobody has yet, taken by cancel.
 void finish_cancelled(task_node& node, bool was_waiting) {
   const bool is_held_call = was_waiting && node.lane == task_lane::actor_call;
   const bool is_in_lane =
       !was_waiting && node.lane == task_lane::placement && internal::withdraw_placed(node);
-  internal::finish_with_error(node, cancelled(node));
+  internal::finish_with_error(node, internal::cancelled_error(node));
   if (is_held_call) {
     internal::the_actor_hooks.forget_held(node);
   }
   if (is_in_lane) {
     node.release_ref();
   }
+}
+
+// A task that somebody has claimed: it runs, or is about to. See cancel_tree.hpp.
+bool cancel_running(task_node& node, bool force, bool recursive) {
+  if (!node.slot(0)->mark_stop() || node.slot(0)->is_ready()) {
+    return false;
+  }
+  if (recursive) {
+    internal::cancel_tree::add(node);
+  }
+  internal::cancel_tree::stop_tokens_of(node, recursive);
+  if (recursive) {
+    internal::fail_placed_below_cancelled();
+  }
+  if (force && internal::the_force_cancel_hook != nullptr) {
+    internal::the_force_cancel_hook(node);
+  }
+  return true;
 }
 
 }  // namespace
@@ -60,14 +72,10 @@ void check_can_put() {
   internal::ensure_running("put");
 }
 
-bool cancel_slot(result_slot& slot, bool force, bool) {
+bool cancel_slot(result_slot& slot, bool force, bool recursive) {
   task_node* node = slot.producer();
   if (slot.is_ready() || node == nullptr) {
     return false;
-  }
-  if (force) {
-    internal::throw_not_there_yet("cancel: force", "true",
-                                  "leave it false; nothing isolated runs that could be ended");
   }
   for (const task_state from : {task_state::waiting, task_state::ready}) {
     if (node->claim(from)) {
@@ -75,17 +83,7 @@ bool cancel_slot(result_slot& slot, bool force, bool) {
       return true;
     }
   }
-  // Claimed for a moment: by a worker that starts it, or by another cancel.
-  while (node->state() == task_state::claimed) {
-    std::this_thread::yield();
-  }
-  if (slot.is_ready() || node->state() == task_state::finished) {
-    return false;
-  }
-  throw error{
-      fmt::format("narke::cancel: {} runs, and this version of narke cannot cancel running work "
-                  "yet; let it end by a flag of your own",
-                  internal::display_name(*node))};
+  return cancel_running(*node, force, recursive);
 }
 
 }  // namespace narke::detail

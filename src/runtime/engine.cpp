@@ -18,6 +18,7 @@
 #include "observe/event.hpp"
 #include "runtime/gpu_runtime.hpp"
 #include "store/object_store.hpp"
+#include "worker/cancel_tree.hpp"
 #include "worker/execute.hpp"
 #include "worker/gpu_task.hpp"
 #include "worker/lifecycle.hpp"
@@ -190,6 +191,7 @@ bool stop_runtime(std::chrono::nanoseconds timeout) {
   }
   current_phase.store(runtime_phase::draining, std::memory_order_seq_cst);
   runtime_stop_source().request_stop();
+  cancel_tree::stop_all_tokens();
   if (!drain(deadline)) {
     return false;
   }

@@ -68,8 +68,34 @@ bool result_slot::mark_thread_waits() noexcept {
   return false;
 }
 
-void result_slot::settle() noexcept {
-  if (refs_.fetch_and(~pending_mark, std::memory_order_acq_rel) == pending_mark) {
+bool result_slot::mark_stop() noexcept {
+  std::uint32_t seen = refs_.load(std::memory_order_acquire);
+  do {
+    if ((seen & pending_mark) == 0) {
+      return false;
+    }
+  } while (!refs_.compare_exchange_weak(seen, seen | stop_mark, std::memory_order_acq_rel,
+                                        std::memory_order_acquire));
+  return true;
+}
+
+bool result_slot::settle() noexcept {
+  std::uint32_t seen = refs_.load(std::memory_order_relaxed);
+  do {
+    if ((seen & stop_mark) != 0) [[unlikely]] {
+      return false;
+    }
+  } while (!refs_.compare_exchange_weak(seen, seen & ~pending_mark, std::memory_order_acq_rel,
+                                        std::memory_order_relaxed));
+  if (seen == pending_mark) {
+    last_ref_gone();
+  }
+  return true;
+}
+
+void result_slot::settle_stopped() noexcept {
+  constexpr std::uint32_t marks = pending_mark | stop_mark;
+  if ((refs_.fetch_and(~marks, std::memory_order_acq_rel) & ~marks) == 0) {
     last_ref_gone();
   }
 }

@@ -10,6 +10,7 @@
 
 #include "observe/event.hpp"
 #include "task/task_info.hpp"
+#include "worker/cancel_tree.hpp"
 #include "worker/gpu_task.hpp"
 #include "worker/lifecycle.hpp"
 #include "worker/placed_task.hpp"
@@ -19,6 +20,7 @@
 namespace narke::internal {
 
 constinit actor_hooks the_actor_hooks;
+constinit force_cancel the_force_cancel_hook = nullptr;
 constinit std::atomic<runtime_phase> current_phase{runtime_phase::never};
 
 using detail::runnable;
@@ -45,8 +47,12 @@ const char* trace_name(const task_node& node) noexcept {
   return *path == '\0' ? nullptr : (slash != nullptr ? slash + 1 : path);
 }
 
+// As far as the body has come: nobody else looks at the slots. The body of a GPU task leaves its
+// outcome open, for whoever ends the task early while its work is under way.
 bool has_failed(task_node& node) noexcept {
-  return !node.body_has_outcome() || node.slot(0)->failed();
+  detail::result_slot& slot = *node.slot(0);
+  const bool is_decided = node.gpu == nullptr || node.outcome_is_decided();
+  return (is_decided && (!node.body_has_outcome() || slot.failed())) || slot.is_marked_to_stop();
 }
 
 void record_flows(const task_node& node, std::uint64_t ticks) {
@@ -149,9 +155,33 @@ void run_without_permit(runnable& item) noexcept {
 
 namespace {
 
-// `call` leaves the outcome in the slots.
+// Instead of what the body left, which nobody has seen: `error`. The values of an ordered GPU task
+// stay where consumers in stream order look at them.
+void replace_results(task_node& node, const std::exception_ptr& error) noexcept {
+  if (node.gpu == nullptr || node.gpu->failed_before_order()) {
+    node.clear_results();
+  }
+  for (std::size_t i = 0; i != node.slot_count(); ++i) {
+    node.slot(i)->set_error(error);
+  }
+}
+
+// What others knew of the task while its body ran.
+void end_relations(execution& running) noexcept {
+  if (cancel_tree::is_active()) {
+    static_cast<void>(cancel_tree::is_asked_to_stop(running));  // marks it
+  }
+  if (running.kin != kinship::none) {
+    cancel_tree::end_parent(running);
+  }
+  if (running.has_token) {
+    cancel_tree::drop_token(*running.node);
+  }
+}
+
+// `call` leaves the outcome in the slots. Returns whether it failed.
 template <class Call>
-void run_as(task_node& node, const std::vector<int>* gpu_ids, std::uint64_t submitter_id,
+bool run_as(task_node& node, const std::vector<int>* gpu_ids, std::uint64_t submitter_id,
             Call&& call) noexcept {
   thread_state& self = this_thread_state;
   execution running{&node, self.current, submitter_id, gpu_ids};
@@ -162,6 +192,10 @@ void run_as(task_node& node, const std::vector<int>* gpu_ids, std::uint64_t subm
     record_flows(node, begin);
   }
   call();
+  if (running.kin != kinship::none || running.has_token || cancel_tree::is_active()) [[unlikely]] {
+    end_relations(running);
+  }
+  const bool failed = has_failed(node);
   record_event(
       {.begin_ticks = begin,
        .end_ticks = begin != 0 ? ticks_now() : 0,
@@ -170,27 +204,47 @@ void run_as(task_node& node, const std::vector<int>* gpu_ids, std::uint64_t subm
        .parent_or_from = node.parent_id,
        .line = static_cast<std::uint32_t>(node.location.line()),
        .kind = node.lane == task_lane::actor_call ? event_kind::actor_call : event_kind::task,
-       .failed = has_failed(node)});
+       .failed = failed});
   self.current = running.outer;
+  return failed;
 }
 
 }  // namespace
 
 void run_body(task_node& node, const std::vector<int>* gpu_ids,
               std::uint64_t submitter_id) noexcept {
-  if (is_draining()) [[unlikely]] {
-    node.fail(dropped_by_shutdown());
-  } else {
-    run_as(node, gpu_ids, submitter_id, [&] { node.invoke(); });
+  if (is_draining() || cancel_tree::is_active()) [[unlikely]] {
+    if (const std::exception_ptr reason = reason_not_to_start(node)) {
+      node.fail(reason);
+      count_one(this_record().failed);
+      return;
+    }
   }
-  if (has_failed(node)) {
+  if (run_as(node, gpu_ids, submitter_id, [&] { node.invoke(); })) {
     count_one(this_record().failed);
+    if (node.slot(0)->is_marked_to_stop() && node.body_has_outcome()) {
+      replace_results(node, cancelled_error(node));
+    }
   }
+}
+
+std::exception_ptr reason_not_to_start(task_node& node) noexcept {
+  if (is_draining()) {
+    return dropped_by_shutdown();
+  }
+  return node.slot(0)->is_marked_to_stop() || cancel_tree::is_below_cancelled(node.parent_id)
+             ? cancelled_error(node)
+             : nullptr;
+}
+
+std::exception_ptr cancelled_error(const task_node& node) {
+  return std::make_exception_ptr(task_cancelled_error{
+      fmt::format("{} was cancelled, or the task that submitted it was", display_name(node))});
 }
 
 void run_gpu_body(task_node& node, gpu_context& gpu, const std::vector<int>* gpu_ids,
                   std::uint64_t submitter_id) noexcept {
-  run_as(node, gpu_ids, submitter_id, [&] { node.gpu->run_body(gpu); });
+  static_cast<void>(run_as(node, gpu_ids, submitter_id, [&] { node.gpu->run_body(gpu); }));
 }
 
 namespace {
@@ -211,6 +265,22 @@ void publish_ordered(task_node& node, bool failed) noexcept {
   resume(node.gpu->close_ordered(failed), failed, nullptr);
 }
 
+namespace {
+
+// A task that was asked to stop before it settled.
+void end_stopped(task_node& node, bool is_body) noexcept {
+  cancel_tree::forget(node);
+  if (!is_body) {
+    return;
+  }
+  if (!node.slot(0)->failed()) {
+    count_one(this_record().failed);
+  }
+  replace_results(node, cancelled_error(node));
+}
+
+}  // namespace
+
 void publish(task_node& node, runnable** next) noexcept {
   if (node.gpu != nullptr) {
     publish_ordered(node, true);  // unless it was ordered
@@ -220,8 +290,12 @@ void publish(task_node& node, runnable** next) noexcept {
   const std::size_t count = node.slot_count();
   for (std::size_t i = 0; i != count; ++i) {
     detail::result_slot& slot = *node.slot(i);
-    const bool failed = is_body && slot.failed();
-    slot.settle();
+    bool failed = is_body && slot.failed();
+    if (!slot.settle()) [[unlikely]] {
+      failed = is_body;
+      end_stopped(node, is_body);
+      slot.settle_stopped();
+    }
     if (is_body) {
       resume(slot.close(), failed, next);
     }
@@ -238,6 +312,7 @@ void publish_early(task_node& node, const std::exception_ptr& error) noexcept {
     node.slot(i)->set_error(error);
     resume(node.slot(i)->close(), true, nullptr);
   }
+  static_cast<void>(node.slot(0)->mark_stop());  // nobody wants what the body makes
   if (node.gpu != nullptr) {
     publish_ordered(node, true);
   }
@@ -293,7 +368,12 @@ void submit_node(task_node& node, task_lane lane) noexcept {
   const thread_state& self = this_thread_state;
   node.lane = lane;
   node.id = next_id();
-  node.parent_id = self.current != nullptr ? self.current->node->id : 0;
+  if (execution* submitter = self.current; submitter != nullptr) {
+    node.parent_id = submitter->node->id;
+    if (submitter->kin == kinship::none) {
+      cancel_tree::list_as_parent(*submitter);
+    }
+  }
   node.submitted_ticks = ticks_now();
   count_one(this_record().submitted);
   if (node.gpu != nullptr) {

@@ -22,6 +22,10 @@ void run_without_permit(detail::runnable& item) noexcept;
 /// that the body makes.
 void run_body(detail::task_node& node, const std::vector<int>* gpu_ids,
               std::uint64_t submitter_id) noexcept;
+/// Why a task that is about to run must not: shutdown, or it was cancelled; null when it may.
+[[nodiscard]] std::exception_ptr reason_not_to_start(detail::task_node& node) noexcept;
+/// What `get` of a cancelled task throws.
+[[nodiscard]] std::exception_ptr cancelled_error(const detail::task_node& node);
 /// The same for the body of a GPU task, on the thread that submits for its device.
 void run_gpu_body(detail::task_node& node, gpu_context& gpu, const std::vector<int>* gpu_ids,
                   std::uint64_t submitter_id) noexcept;
@@ -93,6 +97,11 @@ struct actor_hooks {
   void (*forget_held)(detail::task_node& call) noexcept = nullptr;
 };
 extern constinit actor_hooks the_actor_hooks;
+
+/// Ends a body that does not run on a thread of this process: what cancel with `force` asks for.
+/// Null: nothing runs so. Any thread; the task runs, or did a moment ago.
+using force_cancel = void (*)(detail::task_node& node) noexcept;
+extern constinit force_cancel the_force_cancel_hook;
 
 /// Gives the CPUs of this thread back for as long as it exists: around every wait. Throws
 /// narke::error when no thread would be left to run anything.

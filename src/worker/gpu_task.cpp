@@ -8,6 +8,7 @@
 #include <narke/task.hpp>
 
 #include "task/task_info.hpp"
+#include "worker/cancel_tree.hpp"
 #include "worker/execute.hpp"
 #include "worker/lifecycle.hpp"
 #include "worker/placement_lane.hpp"
@@ -35,8 +36,10 @@ class gpu_task final : public gpu_work {
   void wait_until_ordered() noexcept { is_ordered_.wait(false, std::memory_order_acquire); }
 
   void prepare(void (*visit)(void*, detail::array_buffer&), void* context) override {
-    if (is_draining()) {
-      std::rethrow_exception(dropped_by_shutdown());
+    if (is_draining() || cancel_tree::is_active() || node_.slot(0)->is_marked_to_stop()) {
+      if (const std::exception_ptr reason = reason_not_to_start(node_)) {
+        std::rethrow_exception(reason);
+      }
     }
     node_.gpu->prepare_inputs(visit, context);
   }
@@ -45,13 +48,13 @@ class gpu_task final : public gpu_work {
   }
   bool try_rewind() noexcept override { return node_.gpu->try_rewind(); }
   bool body_failed() const noexcept override {
-    return !node_.body_has_outcome() || node_.slot(0)->failed();
+    return node_.has_ended_early() || (node_.outcome_is_decided() && node_.slot(0)->failed());
   }
 
   void ordered() noexcept override {
     node_.gpu->let_go_inputs();
-    if (node_.body_has_outcome()) {  // else whoever published early told those who wait
-      publish_ordered(node_, node_.slot(0)->failed());
+    if (!node_.has_ended_early()) {  // else whoever published early told those who wait
+      publish_ordered(node_, body_failed());
     }
     was_ordered_ = true;
     if (is_call_) {
@@ -182,6 +185,7 @@ void submit_gpu_task(task_node& node) noexcept {
   record.dropped = on_dropped;
   record.lost = on_lost;
   record.owner = &node;
+  record.task = &node;
   record.in_stream_order = true;
   note_producers(node, record);
   placement_lane::instance().submit(record);

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "task/task_info.hpp"
+#include "worker/cancel_tree.hpp"
 #include "worker/execute.hpp"
 #include "worker/gpu_task.hpp"
 #include "worker/lifecycle.hpp"
@@ -42,6 +43,7 @@ void submit_placed(task_node& node) noexcept {
                                       .granted = nullptr,
                                       .dropped = on_dropped,
                                       .owner = &node,
+                                      .task = &node,
                                       .gpu_ids = {}};
   node.lane_data = record;
   placement_lane::instance().submit(*record);
@@ -69,6 +71,21 @@ bool withdraw_placed(task_node& node) noexcept {
   }
   const std::unique_ptr<placement_record> record{placement_lane::instance().withdraw(node.id)};
   return record != nullptr;
+}
+
+void fail_placed_below_cancelled() {
+  const auto pending = placement_lane::instance().pending_tasks(
+      [](const task_node& task) { return cancel_tree::is_below_cancelled(task.parent_id); });
+  for (task_node* node : pending) {
+    if (node->claim(task_state::ready)) {
+      const bool is_in_lane = withdraw_placed(*node);
+      finish_with_error(*node, cancelled_error(*node));
+      if (is_in_lane) {
+        node->release_ref();
+      }
+    }
+    node->release_ref();
+  }
 }
 
 }  // namespace narke::internal

@@ -13,5 +13,7 @@ void submit_placed(detail::task_node& node) noexcept;
 /// Takes a task that its caller has claimed out of the lane. True: it was waiting, and its
 /// reference is the caller's.
 bool withdraw_placed(detail::task_node& node) noexcept;
+/// Fails the tasks in the lane that stand below somebody in the cancel tree.
+void fail_placed_below_cancelled();
 
 }  // namespace narke::internal

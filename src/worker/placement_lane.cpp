@@ -219,6 +219,23 @@ void placement_lane::drop_pending() noexcept {
   }
 }
 
+std::vector<detail::task_node*> placement_lane::pending_tasks(
+    bool (*is_wanted)(const detail::task_node& task)) {
+  std::vector<detail::task_node*> found;
+  const std::lock_guard lock{mutex_};
+  if (core_ == nullptr) {
+    return found;
+  }
+  for (const ticket_id id : core_->pending_ids()) {
+    detail::task_node* task = records_.at(id)->task;
+    if (task != nullptr && is_wanted(*task)) {
+      task->add_ref();
+      found.push_back(task);
+    }
+  }
+  return found;
+}
+
 placement_usage placement_lane::usage() {
   const std::lock_guard lock{mutex_};
   if (core_ == nullptr) {

@@ -34,7 +34,8 @@ struct placement_record {
   /// Called, outside every lock, when a device was lost that the request needs; null: `dropped`.
   void (*lost)(placement_record& record) noexcept = nullptr;
   void* owner = nullptr;
-  std::vector<int> gpu_ids;  ///< once granted
+  detail::task_node* task = nullptr;  ///< when it is a task's
+  std::vector<int> gpu_ids;           ///< once granted
 
   // Of GPU tasks, whose bodies only enqueue work.
   bool in_stream_order = false;
@@ -81,6 +82,10 @@ class placement_lane {
   void poll() noexcept;
   /// Everything that waits is dropped.
   void drop_pending() noexcept;
+  /// The tasks that wait and for which `is_wanted` says so, each with a reference for the caller.
+  /// Called under the lock.
+  [[nodiscard]] std::vector<detail::task_node*> pending_tasks(
+      bool (*is_wanted)(const detail::task_node& task));
 
   /// When the request that wants CPUs was submitted; no_ticks when none does. One relaxed load: for
   /// between two tasks.

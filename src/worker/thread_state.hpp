@@ -8,6 +8,8 @@
 
 #include <narke/detail/task_node.hpp>
 
+#include "worker/parent_list.hpp"
+
 namespace narke::internal {
 
 struct placement_record;
@@ -21,8 +23,12 @@ struct alignas(64) thread_record {
   std::atomic<std::uint64_t> failed{0};
   std::atomic<bool> uses_permit{false};  ///< a fast-lane task or actor call runs on it now
   std::atomic<bool> owned{false};
+  parent_list parents;            ///< tasks that run on it and have submitted others
   thread_record* next = nullptr;  ///< constant after it was published
 };
+
+/// Whether a task has submitted others, and stands in the list of parents for it.
+enum class kinship : std::uint8_t { none, parent, listed_parent };
 
 /// A task or call that runs on this thread; on the thread's stack. Tasks run in place stand inside
 /// the one that waits.
@@ -31,6 +37,9 @@ struct execution {
   execution* outer = nullptr;
   std::uint64_t submitter_id = 0;             ///< orders its actor calls
   const std::vector<int>* gpu_ids = nullptr;  ///< null: none
+  std::uint64_t changes_seen = 0;             ///< up to which nobody above was cancelled
+  kinship kin = kinship::none;
+  bool has_token = false;  ///< it has asked for a stop_token
 };
 
 /// Which CPUs a thread runs on.

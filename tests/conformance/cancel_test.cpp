@@ -135,35 +135,6 @@ TEST_P(cancelling, through_an_untyped_ref_works) {
   EXPECT_THROW(narke::get(queued), narke::task_cancelled_error);
 }
 
-// Whether the task was still queued. Running work cannot be cancelled yet: cancel says so, and it
-// is too late.
-bool cancelled_in_time(const narke::object_ref<int>& ref) {
-  try {
-    return narke::cancel(ref);
-  } catch (const narke::error&) {
-    return false;
-  }
-}
-
-// Whoever wins the race, cancel and get agree.
-TEST_P(cancelling, is_in_time_or_has_no_effect) {
-  const tally ran;
-  for (int i = 0; i < 500; ++i) {
-    const int before = ran.value();
-    auto ref = narke::task([=] {
-      ran.add();
-      return 1;
-    }).remote();
-    if (cancelled_in_time(ref)) {
-      ASSERT_THROW(narke::get(ref), narke::task_cancelled_error);
-      ASSERT_EQ(ran.value(), before);
-    } else {
-      ASSERT_EQ(narke::get(ref), 1);
-      ASSERT_EQ(ran.value(), before + 1);
-    }
-  }
-}
-
 struct slow_actor {
   void hold(const gate::waiter_type& wait, const tally& started) {
     started.add();

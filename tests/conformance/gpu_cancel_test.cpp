@@ -115,10 +115,7 @@ TEST_P(gpu_cancel, many_at_random_end_one_way_or_the_other) {
   for (int i = 0; i != 200; ++i) refs.push_back(count_body().remote(refs.back()));
   int cancelled = 0;
   for (std::size_t i = 5; i < refs.size(); i += 20) {
-    try {
-      cancelled += narke::cancel(refs[i]) ? 1 : 0;
-    } catch (const narke::error&) {  // it runs
-    }
+    cancelled += narke::cancel(refs[i]) ? 1 : 0;
   }
   int failed = 0;
   for (std::size_t i = 0; i != refs.size(); ++i) {

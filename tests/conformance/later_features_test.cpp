@@ -56,18 +56,4 @@ TEST_F(later_features, of_reports_say_so) {
   EXPECT_NO_THROW(narke::report({.tasks = false}));
 }
 
-TEST_F(later_features, cancelling_running_work_says_so) {
-  narke_test::gate hold;
-  const narke_test::tally started;
-  auto running = narke::task([=, wait = hold.waiter()] {
-    started.add();
-    wait();
-    return 1;
-  }).remote();
-  started.wait_for(1);
-  EXPECT_THROW(narke::cancel(running), narke::error);
-  hold.open();
-  EXPECT_EQ(narke::get(running), 1);
-}
-
 }  // namespace

@@ -43,6 +43,10 @@ class hooked_task final : public narke::detail::task_node {
     let_go();
     does_.fail();
   }
+  void clear_results() noexcept override {
+    slot_.destroy_value();
+    slot_.set_error(nullptr);
+  }
   void register_dependencies() noexcept override {
     does_.registering();
     for (std::size_t i = 0; i != does_.arguments.size(); ++i) {

@@ -13,6 +13,11 @@
 //        with the value, and with the memory but for the list, when anybody starts because of b.)
 //  3. A dependent that finds the list closed does not wait.
 //  4. The last reference destroys the value and lets the memory go.
+//
+// Cancelling a task that runs, against 2a: who cancels sets stop_mark while the pending mark
+// stands, by one compare-and-swap. The producer, in 2a, takes the pending mark off only while there
+// is no stop_mark; if there is one it leaves both, puts the error in the place of the value, which
+// nobody can see yet, and then takes both off. So a cancel that found the pending mark was in time.
 #pragma once
 
 #include <atomic>
@@ -79,7 +84,7 @@ class NARKE_EXPORT result_slot {
   /// the value is the caller's to move from. A GPU task's value is there before it is published;
   /// its producer, whose pending mark does not count, no longer looks at it then.
   [[nodiscard]] bool is_last_ref() const noexcept {
-    return (refs_.load(std::memory_order_acquire) & ~pending_mark) == 1;
+    return (refs_.load(std::memory_order_acquire) & ~(pending_mark | stop_mark)) == 1;
   }
 
   /// Who fills this slot; null for put. Requires: the caller has a reference.
@@ -89,10 +94,18 @@ class NARKE_EXPORT result_slot {
   bool add_dependent(dependent& entry) noexcept;
   /// Marks that a thread waits in the waiting room. False when the slot is ready.
   bool mark_thread_waits() noexcept;
-  /// Step 2a: takes the pending mark off. When no reference is left, the value goes here. Requires:
-  /// the value or the error is set, or the list was closed early; the caller keeps the memory
-  /// alive.
-  void settle() noexcept;
+  /// Asks the producer to stop. True when it was in time: the producer has not settled, and will
+  /// find the mark when it does. Of a task, its first slot stands for all.
+  bool mark_stop() noexcept;
+  [[nodiscard]] bool is_marked_to_stop() const noexcept {
+    return (refs_.load(std::memory_order_acquire) & stop_mark) != 0;
+  }
+  /// Step 2a: takes the pending mark off. When no reference is left, the value goes here. False,
+  /// and nothing is done, when the producer was asked to stop. Requires: the value or the error is
+  /// set, or the list was closed early; the caller keeps the memory alive.
+  bool settle() noexcept;
+  /// The same after settle() was false, the marks of a stop with it.
+  void settle_stopped() noexcept;
   /// Step 2b: closes the list, wakes threads, and hands out the dependents, first come first.
   /// Before settle() it publishes an error early, while the body that it replaces still runs: the
   /// memory then stays until settle().
@@ -119,11 +132,12 @@ class NARKE_EXPORT result_slot {
   void last_ref_gone() noexcept;
 
   static constexpr std::uint32_t pending_mark = 1U << 31;
+  static constexpr std::uint32_t stop_mark = 1U << 30;
   static constexpr std::uintptr_t thread_waits_mark = 1;
   static constexpr std::uintptr_t closed_mark = 2;
 
-  // References, and pending_mark until the producer is done. Written by whoever copies or drops a
-  // reference.
+  // References, with pending_mark until the producer is done, and stop_mark when it was asked to
+  // stop. Written by whoever copies or drops a reference.
   std::atomic<std::uint32_t> refs_{1 | pending_mark};
   // Address of the newest dependent, with thread_waits_mark; or closed_mark.
   std::atomic<std::uintptr_t> dependents_{0};

@@ -30,6 +30,7 @@ class typed_task : public task_node {
     set_error(error);
     let_go();
   }
+  void clear_results() noexcept final { results_.clear(); }
   void register_dependencies() noexcept final {
     std::apply([this](auto&... each) { (each.register_on(*this), ...); }, arguments_);
   }
@@ -86,9 +87,8 @@ struct results_of_call {
 
 /// A task that calls what Holder holds with parameters P... and makes N results (0: one).
 template <class Holder, std::size_t N, class... P>
-class task_impl final
-    : public typed_task<task_place::cpu, Holder, typename results_of_call<Holder, N, P...>::type,
-                        P...> {
+class task_impl final : public typed_task<task_place::cpu, Holder,
+                                          typename results_of_call<Holder, N, P...>::type, P...> {
  public:
   template <class Source, class... A>
   explicit task_impl(Source&& source, A&&... arguments)

@@ -61,6 +61,8 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
   /// Leaves `error` in each slot and lets the callable and the arguments go. Requires: claimed,
   /// invoke never called. For a GPU task also after its body was called, in place of the values.
   virtual void fail(const std::exception_ptr& error) noexcept = 0;
+  /// Takes away what the body left in the slots. Requires: nobody else has seen it.
+  virtual void clear_results() noexcept = 0;
   /// Puts the task on the list of each argument that is not ready, and counts those in `unready_`.
   virtual void register_dependencies() noexcept = 0;
   /// Calls `visit` with the slot of each ref among the arguments, in order, until it returns false.
@@ -104,6 +106,13 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
     return outcome_.compare_exchange_strong(expected, outcome::of_body, std::memory_order_acq_rel,
                                             std::memory_order_acquire) ||
            expected == outcome::of_body;
+  }
+  [[nodiscard]] bool outcome_is_decided() const noexcept {
+    return !may_end_early || outcome_.load(std::memory_order_acquire) != outcome::open;
+  }
+  /// Whether somebody ended it early. The body may still have it, unless that is decided.
+  [[nodiscard]] bool has_ended_early() const noexcept {
+    return outcome_.load(std::memory_order_acquire) == outcome::early;
   }
   /// Requires: may_end_early.
   [[nodiscard]] bool take_outcome_early() noexcept {
