@@ -117,9 +117,10 @@ class JobFile(RunTest):
 
 class Resources(RunTest):
     def test_jobs_see_their_gpus_and_cpus(self):
-        self.write('echo "[$CUDA_VISIBLE_DEVICES]" $CUDA_DEVICE_ORDER $OMP_NUM_THREADS $NARKE_JOB_ID',
+        seen = 'echo "[$CUDA_VISIBLE_DEVICES]" $CUDA_DEVICE_ORDER '
+        self.write(seen + "$OMP_NUM_THREADS $NARKE_JOB_ID",
                    "#NARKE --num-gpus 2 --num-cpus 0.5 --name two",
-                   'echo "[$CUDA_VISIBLE_DEVICES]" $CUDA_DEVICE_ORDER $NARKE_NUM_CPUS $NARKE_JOB_ID')
+                   seen + "$NARKE_NUM_CPUS $NARKE_JOB_ID")
         self.expect(0, "--emulated-gpus", "2", "jobs")
         self.assertEqual(self.read("jobs.narke/1-echo.out"), "[] PCI_BUS_ID 1 1\n")
         self.assertEqual(self.read("jobs.narke/2-two.out"), "[0,1] PCI_BUS_ID 1 2\n")
