@@ -58,7 +58,9 @@ void print_error(std::string_view text) {
   write_all(STDERR_FILENO, shown);
 }
 
-void print_terminal(std::string_view text) { write_all(STDERR_FILENO, text); }
+void print_terminal(std::string_view text) {
+  write_all(STDERR_FILENO, text);
+}
 
 std::string version_text() {
   const build_info& build = this_build();
