@@ -92,6 +92,7 @@ json aggregate(const workload_result& result, const contender_result& one, place
   record["time_unit"] = "ns";
   if (std::string_view{name} == "median") {
     add_rates(record, result, real);
+    if (one.first_real_ns > 0) record["first_real_time"] = one.first_real_ns;
     for (const auto& [counter, value] : one.counters()) record[counter] = value;
   }
   add_labels(record, result);
@@ -121,6 +122,17 @@ json failure(const workload_result& result, const contender_result& one, place a
   return record;
 }
 
+/// A record a line.
+std::string to_text(const json& context, const json& records) {
+  std::string text = "{\n\"context\": " + context.dump(2) + ",\n\"benchmarks\": [";
+  const char* before = "\n";
+  for (const json& each : records) {
+    text += before + each.dump();
+    before = ",\n";
+  }
+  return text + "\n]\n}\n";
+}
+
 }  // namespace
 
 std::string to_json(const machine_context& context, const std::vector<workload_result>& results) {
@@ -140,7 +152,7 @@ std::string to_json(const machine_context& context, const std::vector<workload_r
       if (one.repetitions.size() > 1) add_aggregates(records, result, one, at);
     }
   }
-  return json{{"context", context_of(context)}, {"benchmarks", records}}.dump(2) + '\n';
+  return to_text(context_of(context), records);
 }
 
 }  // namespace bench

@@ -6,11 +6,14 @@
 #include <iostream>
 #include <ostream>
 #include <regex>
+#include <thread>
 
 #include <fmt/format.h>
 
 namespace bench {
 namespace {
+
+constexpr std::chrono::milliseconds pause_between_runs{10};
 
 bool is_chosen(const std::string& name, const options& chosen) {
   return chosen.filter.empty() || std::regex_search(name, std::regex{chosen.filter});
@@ -43,7 +46,11 @@ void run_once(const workload& work, const contender& one, contender_result& resu
   if (!result.error.empty()) return;
   try {
     repetition measured = measure_once(work, one);
-    if (is_counted) result.repetitions.push_back(std::move(measured));
+    if (is_counted) {
+      result.repetitions.push_back(std::move(measured));
+    } else {
+      result.first_real_ns = measured.real_ns;
+    }
   } catch (const std::exception& wrong) {
     result.error = wrong.what();
     result.repetitions.clear();
@@ -58,6 +65,8 @@ workload_result run_workload(const workload& work, const std::vector<const conte
   }
   for (int i = work.warms_up ? -1 : 0; i != repetitions; ++i) {
     for (std::size_t k = 0; k != those.size(); ++k) {
+      // Threads of the one before that spin for a while go to sleep.
+      std::this_thread::sleep_for(pause_between_runs);
       run_once(work, *those[k], result.contenders[k], i >= 0);
     }
   }

@@ -51,6 +51,7 @@ std::string row(const workload_result& result, const contender_result& one) {
   if (result.bytes_an_item > 0 && real.median > 0) {
     text += "  " + rate_text(result.bytes_an_item * 1e9 / real.median, "B");
   }
+  if (one.first_real_ns > 0) text += "  first run " + duration_text(one.first_real_ns);
   return text + counters_text(one) + '\n';
 }
 

@@ -22,7 +22,8 @@ struct contender_result {
   std::string contender;
   std::string full_name;
   std::vector<repetition> repetitions = {};
-  std::string error = {};  ///< why it has none, or too few; empty = all is well
+  double first_real_ns = 0;  ///< of the run before those that count; 0 = there was none
+  std::string error = {};    ///< why it has none, or too few; empty = all is well
 
   [[nodiscard]] summary real_ns() const;
   [[nodiscard]] summary cpu_ns() const;

@@ -27,6 +27,11 @@ class run {
   /// From here on it counts, until stop(). May be repeated: times add up.
   void start();
   void stop();
+  /// Instead of start() and stop(): this much, measured by the contender itself.
+  void add(std::chrono::nanoseconds real, std::chrono::nanoseconds cpu) {
+    real_ += real;
+    cpu_ += cpu;
+  }
   /// A further figure of this run, such as bytes moved.
   void count(const std::string& name, double value) { counters_[name] = value; }
 
@@ -63,7 +68,8 @@ struct workload {
   std::vector<contender> contenders = {};
   /// Go into every record: {"device", "emulated"}.
   std::map<std::string, std::string> labels = {};
-  bool warms_up = true;  ///< one run of each contender before, which is not counted
+  /// One run of each contender before, which is not counted but told as first_real_time.
+  bool warms_up = true;
 
   [[nodiscard]] std::string name_of(const contender& one) const {
     return variant.empty() ? name + '/' + one.name : name + '/' + one.name + '/' + variant;

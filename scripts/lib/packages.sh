@@ -12,6 +12,9 @@ narke_build_packages=(
 # What it takes besides to run the tests.
 narke_test_packages=(libgtest-dev libgmock-dev python3 python3-jsonschema git)
 
+# What it takes besides to build and run the benchmarks.
+narke_bench_packages=(libtbb-dev)
+
 # narke_missing_packages PKG...: prints those of PKG... that are not installed, one a line.
 narke_missing_packages() {
   local package status

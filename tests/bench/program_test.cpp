@@ -123,6 +123,7 @@ TEST_F(program_test, json_has_each_repetition_and_then_the_aggregates) {
   EXPECT_EQ(first["repetitions"], 2);
   EXPECT_EQ(document["benchmarks"][1]["repetition_index"], 1);
   EXPECT_EQ(document["benchmarks"][3]["aggregate_name"], "median");
+  EXPECT_GT(document["benchmarks"][3]["first_real_time"], 0);
   EXPECT_EQ(document["benchmarks"][5]["aggregate_unit"], "percentage");
 }
 
@@ -244,6 +245,14 @@ TEST(run_clock, times_add_up_and_the_order_is_checked) {
   measured.stop();
   EXPECT_GE(measured.real_time(), first);
   EXPECT_GE(measured.cpu_time().count(), 0);
+}
+
+TEST(run_clock, what_a_contender_measured_itself_adds_up_too) {
+  run measured;
+  measured.add(std::chrono::nanoseconds{7}, std::chrono::nanoseconds{5});
+  measured.add(std::chrono::nanoseconds{2}, std::chrono::nanoseconds{1});
+  EXPECT_EQ(measured.real_time().count(), 9);
+  EXPECT_EQ(measured.cpu_time().count(), 6);
 }
 
 TEST(machine_context, says_when_where_and_by_what) {

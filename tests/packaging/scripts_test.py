@@ -33,6 +33,30 @@ class TestScript(unittest.TestCase):
         self.assertIn("Usage: scripts/test", done.stdout)
 
 
+class BenchScript(unittest.TestCase):
+    def test_wrong_options_exit_2_with_the_usage(self):
+        for options in (["--frobnicate"], ["gpu_chain"], ["--only"], ["--only", "gpu_nothing"],
+                        ["--only", ""], ["--only=gpu,nothing"], ["--repetitions", "0"],
+                        ["--repetitions", "1001"], ["--repetitions", "many"], ["--repetitions"],
+                        ["--results"], ["--results", ""]):
+            with self.subTest(options=options):
+                done = run([SCRIPTS / "bench", *options])
+                self.assertEqual(done.returncode, 2)
+                self.assertTrue(done.stderr.startswith("scripts/bench: "), done.stderr)
+                self.assertIn("Usage: scripts/bench", done.stderr)
+                self.assertEqual(done.stdout, "")
+
+    def test_help_and_list_name_every_workload(self):
+        folders = sorted(file.parent.name for file in (SCRIPTS.parent / "bench").glob("*/main.cpp"))
+        self.assertIn("gpu_chain", folders)
+        done = run([SCRIPTS / "bench", "--list"])
+        self.assertEqual((done.returncode, done.stdout.split()), (0, folders))
+        done = run([SCRIPTS / "bench", "--help"])
+        self.assertEqual(done.returncode, 0)
+        for folder in folders:
+            self.assertIn(folder, done.stdout)
+
+
 class Packages(unittest.TestCase):
     """With commands of our own in place of dpkg-query, apt-get, sudo and id."""
 

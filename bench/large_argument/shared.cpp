@@ -1,0 +1,26 @@
+#include <future>
+
+#include "harness/cpu.hpp"
+#include "large_argument/workload.hpp"
+
+namespace bench::large_argument {
+
+contender shared(const parameters& asked) {
+  return {"shared_threads", [asked](run& measured) {
+            const values& all = the_values(asked);
+            std::vector<double> sums(asked.tasks);
+            const std::size_t threads = std::size_t(thread_count());
+            measured.start();
+            std::vector<std::future<void>> running;
+            for (std::size_t t = 0; t != threads; ++t) {
+              running.push_back(std::async(std::launch::async, [&, t] {
+                for (std::size_t i = t; i < sums.size(); i += threads) sums[i] = sum_of(all);
+              }));
+            }
+            for (auto& each : running) each.get();
+            measured.stop();
+            check(sums, asked);
+          }};
+}
+
+}  // namespace bench::large_argument

@@ -1,0 +1,29 @@
+// A vector of 200 MB for ten tasks that add it up: one vector shared by hand, given to each task by
+// value, or put into the store once.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "harness/workload.hpp"
+
+namespace bench::large_argument {
+
+struct parameters {
+  std::size_t elements = 0;
+  std::size_t tasks = 10;
+};
+
+using values = std::vector<double>;
+
+/// Made once.
+[[nodiscard]] const values& the_values(const parameters& asked);
+[[nodiscard]] double sum_of(const values& all);
+void check(const std::vector<double>& sums, const parameters& asked);
+
+contender shared(const parameters& asked);
+contender narke_put(const parameters& asked);
+contender narke_by_value(const parameters& asked);
+
+}  // namespace bench::large_argument
