@@ -1,5 +1,6 @@
 #include "device/array_buffer.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 #include <stdexcept>
@@ -47,6 +48,15 @@ void add_ref(array_buffer& buffer) noexcept {
 
 void* builder_bytes(array_buffer& buffer) noexcept {
   return buffer.builder_data();
+}
+
+void array_buffer::remove_replica(internal::replica& gone) noexcept {
+  replicas_.erase(std::find(replicas_.begin(), replicas_.end(), &gone));
+  if (first_replica_ && &*first_replica_ == &gone) {
+    first_replica_.reset();
+  } else {
+    delete &gone;
+  }
 }
 
 void array_buffer::expect_on_host() {

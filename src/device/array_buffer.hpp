@@ -7,11 +7,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <memory>
-#include <vector>
+#include <optional>
+#include <utility>
 
 #include <narke/detail/array_buffer.hpp>
 
+#include "base/short_list.hpp"
 #include "device/device_memory.hpp"
 #include "device/stream_order.hpp"
 
@@ -72,6 +73,9 @@ class array_buffer {
   array_buffer(const array_buffer&) = delete;
   array_buffer& operator=(const array_buffer&) = delete;
   ~array_buffer() {
+    while (!replicas_.empty()) {
+      remove_replica(*replicas_.back());
+    }
     if (host_) {
       host_.let_go(host_.owner);
     }
@@ -113,16 +117,22 @@ class array_buffer {
   // Guarded by the engine's mutex, but for those that are its owner's alone.
 
   [[nodiscard]] internal::replica* replica_on(const internal::gpu_device& device) const noexcept {
-    for (const auto& each : replicas_) {
+    for (internal::replica* each : replicas_) {
       if (each->device == &device) {
-        return each.get();
+        return each;
       }
     }
     return nullptr;
   }
-  [[nodiscard]] std::vector<std::unique_ptr<internal::replica>>& replicas() noexcept {
-    return replicas_;
+  using replica_list = internal::short_list<internal::replica*, 2>;
+  [[nodiscard]] const replica_list& replicas() const noexcept { return replicas_; }
+  /// The first needs no memory of its own: nearly every array is on one GPU.
+  internal::replica& add_replica() {
+    internal::replica* made = first_replica_ ? new internal::replica : &first_replica_.emplace();
+    replicas_.push_back(made);
+    return *made;
   }
+  void remove_replica(internal::replica& gone) noexcept;
   [[nodiscard]] internal::host_state state_on_host() const noexcept {
     return host_state_.load(std::memory_order_acquire);
   }
@@ -155,7 +165,8 @@ class array_buffer {
   std::atomic<internal::host_state> host_state_{internal::host_state::absent};
   std::atomic<bool> known_{false};
   std::exception_ptr lost_;
-  std::vector<std::unique_ptr<internal::replica>> replicas_;
+  std::optional<internal::replica> first_replica_;  // in use while it has a value
+  replica_list replicas_;                           // of which the others are on the heap
 };
 
 }  // namespace narke::detail

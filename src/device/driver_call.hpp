@@ -2,6 +2,7 @@
 // context of this thread.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include <narke/errors.hpp>
@@ -23,9 +24,13 @@ class driver_call_failed : public error {
 /// Throws driver_call_failed unless `code` is success.
 void check_driver(const driver_table& table, cu_result code, const char* call);
 
-/// Codes after which a context answers nothing else: the device is lost to this process. Others
-/// fail one operation.
-[[nodiscard]] bool is_sticky(cu_result code) noexcept;
+/// What a code that is not success says of the device.
+enum class code_severity : std::uint8_t {
+  one_call,  ///< that call failed, and nothing else
+  sticky,    ///< the context answers nothing else from here on: the device is lost to this process
+  unclear,   ///< a code that says neither: whether the device still answers tells
+};
+[[nodiscard]] code_severity severity_of(cu_result code) noexcept;
 
 /// Makes a context current for this thread, and the one before when it ends.
 class scoped_context {

@@ -68,6 +68,7 @@ class gpu_device {
   device_phase phase_ = device_phase::closed;
   std::exception_ptr lost_;  // why, once it is lost or could not be opened
   bool is_loss_told_ = false;
+  bool was_open_ = false;
 
   cu_device device_ = 0;
   cu_context context_ = nullptr;
@@ -96,9 +97,12 @@ class gpu_device {
   std::vector<share_stream> shares_;
   std::uint64_t reserved_bytes_ = 0;  // for outputs of admitted works
   std::list<transfer> transfers_;
-  std::size_t bodies_running_ = 0;  // and arguments that are made ready
+  // And arguments that are made ready, and works of other devices' queues that are admitted here.
+  std::size_t bodies_running_ = 0;
   std::size_t chores_running_ = 0;
   bool is_blocked_for_memory_ = false;
+  bool was_busy_ = false;                          // the last step did something
+  int steps_unpolled_ = 0;                         // since the driver was asked for ends
   std::vector<const gpu_stream*> passed_streams_;  // of next_runnable, kept for its memory
   std::uint64_t evictions_ = 0;
 

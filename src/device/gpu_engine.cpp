@@ -37,10 +37,12 @@ void gpu_engine::start(gpu_engine_options options) {
   for (std::size_t i = 0; i != options_.ordinals.size(); ++i) {
     devices_.push_back(std::make_unique<gpu_device>(static_cast<int>(i), options_.ordinals[i]));
   }
-  learned_bytes_.clear();
+  learned_.clear();
+  claimant_ = nullptr;
   facts_ = {};
   leaned_on_ = 0;
   is_stopping_ = false;
+  is_any_lost_ = false;
   is_started_ = true;
 }
 
@@ -88,6 +90,8 @@ void gpu_engine::submit(gpu_work& work) noexcept {
   const lock_type lock{mutex_};
   // On a device that is lost, too: whoever submits for it fails the work, and nobody recurses.
   gpu_device& device = *device_at(work.devices.front());
+  work.others_.resize(work.devices.size() - 1);
+  work.learned_ = &learned_[work.key];
   ++facts_.works;
   device.submitted_.push_back(&work);
   if (options_.has_threads) {
@@ -273,8 +277,13 @@ void gpu_engine::sleep(gpu_device& device, lock_type& lock, const std::stop_toke
     device.changed_.wait(lock);
     return;
   }
+  // After a tenth of a second without any end a little more is no matter: up to 10 ms in the end,
+  // which is less than a fiftieth of the time that it took to get there.
+  constexpr unsigned patient_turns = 100;
+  const unsigned longer_ms = idle_turns < patient_turns ? 0 : (idle_turns - patient_turns) / 10;
+  const microseconds period_max{1000 * std::min(1 + longer_ms, 10U)};
   if (!has_waiters(device)) {
-    device.changed_.wait_for(lock, microseconds{1000});
+    device.changed_.wait_for(lock, period_max);
     return;
   }
   constexpr unsigned spins = 20;  // about a microsecond each
@@ -284,9 +293,8 @@ void gpu_engine::sleep(gpu_device& device, lock_type& lock, const std::stop_toke
     lock.lock();
     return;
   }
-  const unsigned doublings = std::min(idle_turns - spins - 1, 5U);
-  device.changed_.wait_for(lock,
-                           std::min(microseconds{50} * (1U << doublings), microseconds{1000}));
+  const unsigned doublings = std::min(idle_turns - spins - 1, 8U);
+  device.changed_.wait_for(lock, std::min(microseconds{50} * (1U << doublings), period_max));
 }
 
 void gpu_engine::copier_loop(gpu_device& device, const std::stop_token& stop) {

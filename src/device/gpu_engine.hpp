@@ -10,6 +10,9 @@
 //   nothing outstanding            sleep until somebody submits
 //   only markers outstanding       look each millisecond
 //   somebody waits for an end      look at once for 20 µs, then after 50 µs, doubling to 1 ms
+//   nothing ended for 100 ms       look less often by and by, down to each 10 ms
+// A callable whose bodies take long (body_times.hpp) gives the role to a spare thread as well,
+// before its body is called.
 #pragma once
 
 #include <atomic>
@@ -47,6 +50,7 @@ struct gpu_engine_options {
   std::uint64_t marker_age_ns = 1'000'000;
   bool is_emulated = false;               ///< the table's `emulate` takes work
   bool has_threads = true;                ///< false: the owner calls advance()
+  bool verifies_links = true;             ///< by the bytes that come over them
   std::function<std::uint64_t()> now_ns;  ///< null: the steady clock
   engine_mutation* mutation = nullptr;    ///< of tests
 };
@@ -88,6 +92,7 @@ struct gpu_engine_facts {
   std::vector<gpu_device_facts> devices;
   order_counts order;
   std::uint64_t works = 0;
+  std::uint64_t bodies_on_spare_threads = 0;  ///< as those before them took long
   std::uint64_t bytes_to_device = 0;
   std::uint64_t bytes_to_host = 0;
   std::uint64_t bytes_between_devices = 0;
@@ -143,16 +148,20 @@ class gpu_engine {
   void open(gpu_device& device, lock_type& lock);
   void open_on_driver(gpu_device& device);
   void make_staging(gpu_device& device);
-  void link_peers(gpu_device& device);
+  void link_peers(gpu_device& device, lock_type& lock);
   void close(gpu_device& device) noexcept;
   void bring_all_to_host(gpu_device& device, lock_type& lock) noexcept;
   void lose(gpu_device& device, cu_result code, const char* call);
   void lose_unfinished(gpu_device& device, const gpu_device& lost);
   void give_handles_back(gpu_device& device) noexcept;
   void expect_leaned_on();
-  [[nodiscard]] cu_result ask(const gpu_device& device);
+  [[nodiscard]] bool answers(const gpu_device& device);
   [[nodiscard]] std::exception_ptr why_lost(const gpu_work& work);
   bool check(gpu_device& device, cu_result code, const char* call);
+  bool check_repeated(gpu_stream& stream, cu_result code, const char* call);
+  bool wait_surely(gpu_stream& stream, const point_list& points);
+  [[nodiscard]] std::exception_ptr why_failed(const gpu_work& work, const gpu_device& device,
+                                              cu_result code, const char* call) const;
 
   // Threads.
   void ensure_thread(gpu_device& device);
@@ -165,6 +174,8 @@ class gpu_engine {
 
   // Moving on.
   bool advance_locked(gpu_device& device, lock_type& lock, bool makes_copies);
+  bool take_step(gpu_device& device, lock_type& lock, bool makes_copies);
+  [[nodiscard]] static bool is_time_to_poll(gpu_device& device);
   bool poll(gpu_device& device);
   bool finish_complete(gpu_device& device, lock_type& lock);
   bool prepare_next(gpu_device& device, lock_type& lock);
@@ -174,12 +185,15 @@ class gpu_engine {
   [[nodiscard]] gpu_work* next_runnable(gpu_device& device);
   void run(gpu_work& work, gpu_device& device, lock_type& lock);
   void run_in(detail::gpu_frame& frame, gpu_work& work, gpu_device& device, lock_type& lock);
-  bool begin_body(gpu_work& work, gpu_device& device, detail::gpu_frame& frame);
+  std::exception_ptr begin_body(gpu_work& work, detail::gpu_frame& frame);
   void end_body(gpu_work& work, gpu_device& device, detail::gpu_frame& frame);
+  void count_body(const gpu_work& work, int change);
   void call_again(gpu_work& work, gpu_device& device, lock_type& lock);
   bool requeue_again(gpu_device& device);
-  void fail(gpu_work& work, gpu_device& device, const std::exception_ptr& why, lock_type& lock);
-  void forget_share(gpu_device& device, const gpu_work& work);
+  void fail(gpu_work& work, const std::exception_ptr& why, lock_type& lock);
+  void choose_streams(gpu_work& work);
+  [[nodiscard]] bool has_leased_stream(const gpu_work& work);
+  void forget_share(const gpu_work& work);
   gpu_stream& stream_for(gpu_device& device, std::uint64_t share_id);
   void mark_old_work(gpu_device& device);
   [[nodiscard]] static std::size_t slot_of(const gpu_device& device,
@@ -188,6 +202,11 @@ class gpu_engine {
   // Memory.
   enum class admission { admitted, later, failed };
   admission try_admit(gpu_work& work, gpu_device& device, std::exception_ptr& why);
+  admission admit_on_first(gpu_work& work, gpu_device& device, std::exception_ptr& why);
+  admission reserve_elsewhere(gpu_work& work, std::exception_ptr& why);
+  void give_reserved_back(gpu_work& work);
+  void set_guest(gpu_work& work, bool is_guest);
+  [[nodiscard]] bool is_claimed_by_another(const gpu_work& work) const;
   struct input_sizes {
     std::uint64_t all_bytes = 0;
     std::uint64_t missing_bytes = 0;
@@ -200,17 +219,16 @@ class gpu_engine {
   replica* bring(gpu_work& work, detail::array_buffer& buffer, gpu_device& device,
                  std::exception_ptr& why);
   bool is_drained(gpu_device& device);
-  bool copy_from_peer(replica& to, replica& from);
-  bool copy_small_from_host(replica& to);
+  const char* copy_from_peer(replica& to, replica& from, cu_result& code);
+  const char* copy_small_from_host(replica& to, cu_result& code);
   replica& add_replica(detail::array_buffer& buffer, gpu_device& device, device_block block);
   void unpin_inputs(gpu_work& work);
   static void unpin_for_retry(gpu_work& work, bool is_open);
   void make_pieces_whole(gpu_device& device);
   bool make_bare(gpu_device& device);
   void see_free_slabs_complete(gpu_device& device);
-  [[nodiscard]] std::uint64_t wanted_output_bytes(const gpu_work& work,
-                                                  const gpu_device& device) const;
-  void learn(const gpu_work& work);
+  [[nodiscard]] std::uint64_t wanted_output_bytes(const gpu_work& work, std::size_t place) const;
+  static void learn(gpu_work& work);
   [[nodiscard]] std::exception_ptr too_large(const gpu_work& work, const gpu_device& device,
                                              std::uint64_t wanted_bytes) const;
 
@@ -238,9 +256,11 @@ class gpu_engine {
   std::vector<std::unique_ptr<gpu_device>> devices_;
   bool is_started_ = false;
   bool is_stopping_ = false;
+  bool is_any_lost_ = false;              // some device, since the start
   std::condition_variable host_changed_;  // a copy to the host came, or will not come
-  std::unordered_map<const void*, std::uint64_t> learned_bytes_;  // by work key: outputs, scratch
-  std::uint64_t leaned_on_ = 0;  // bits of devices for whose work others were made to wait
+  std::unordered_map<const void*, learned_of_key> learned_;  // by work key
+  const gpu_work* claimant_ = nullptr;  // of several devices, and the next to be admitted there
+  std::uint64_t leaned_on_ = 0;         // bits of devices for whose work others were made to wait
   std::vector<detail::gpu_frame*> free_frames_;
   std::vector<detail::array_buffer*> released_;  // last references let go under the mutex
   gpu_engine_facts facts_;

@@ -46,19 +46,18 @@ bool gpu_frame::is_in(const internal::gpu_stream& stream) const noexcept {
 }
 
 // From memory that is free or can be made free at once; never by waiting while the body holds what
-// it has.
+// it has. Requires: the mutex.
 device_block gpu_frame::take_block(std::size_t on, std::size_t bytes) {
   place& here = places[on];
-  internal::gpu_engine::lock_type lock{engine.mutex_};
   internal::gpu_device& device = *here.device;
   if (device.phase_ != internal::device_phase::open) {
     throw_lost(device, device.lost_);
   }
   const internal::scoped_context current{*engine.options_.table, device.context_};
   const std::uint64_t wanted = internal::device_memory::rounded(bytes);
-  // What was reserved is on the first device.
-  const std::uint64_t reserved = on == 0 ? std::min(work->reserved_bytes_, wanted) : 0;
-  work->reserved_bytes_ -= reserved;
+  internal::gpu_work::place& its = work->at(on);
+  const std::uint64_t reserved = std::min(its.reserved_bytes, wanted);
+  its.reserved_bytes -= reserved;
   device.reserved_bytes_ -= reserved;
   cu_result code = cu_result::success;
   device_block block;
@@ -69,17 +68,17 @@ device_block gpu_frame::take_block(std::size_t on, std::size_t bytes) {
     }
   }
   if (block) {
-    work->reached_bytes_ += wanted;
+    its.reached_bytes += wanted;
     return block;
   }
   if (code == cu_result::out_of_memory) {
     device.memory_->lower_capacity();
-  } else if (!engine.check(device, code, "cuMemAllocFromPoolAsync") &&
-             device.phase_ != internal::device_phase::open) {
-    throw_lost(device, device.lost_);
+  } else if (!engine.check(device, code, "cuMemAllocFromPoolAsync")) {
+    std::rethrow_exception(engine.why_failed(*work, device, code, "cuMemAllocFromPoolAsync"));
   }
   grew_too_far = true;
   work->asked_bytes_ = wanted;
+  work->asked_on_ = on;
   throw out_of_device_memory{fmt::format(
       "{}: asked for {} bytes on GPU {}, of whose {} bytes {} are in use. Say what the task takes "
       "by gpu_memory, or split the data",
@@ -100,16 +99,15 @@ array_buffer* gpu_frame::make_output(std::size_t on, std::size_t bytes, device_b
 }
 
 array_ptr gpu_frame::allocate(std::size_t on, std::size_t bytes) {
-  device_block block = take_block(on, bytes);
   const internal::gpu_engine::lock_type lock{engine.mutex_};
-  expect_open(on);
-  array_buffer* buffer = make_output(on, bytes, std::move(block));
+  array_buffer* buffer = make_output(on, bytes, take_block(on, bytes));
   buffer->add_ref();
   outputs.push_back(buffer);
   return array_ptr{buffer};
 }
 
 void* gpu_frame::allocate_temporary(std::size_t on, std::size_t bytes) {
+  const internal::gpu_engine::lock_type lock{engine.mutex_};
   temporaries.push_back({take_block(on, bytes), on});
   return reinterpret_cast<void*>(temporaries.back().block.begin);
 }
@@ -135,7 +133,7 @@ void gpu_frame::free_temporary(std::size_t on, void* memory) noexcept {
 // Everything that the body has on the device is taken to be used by each of its closures there.
 void gpu_frame::emulate(std::size_t on, const emulated_closure& closure) {
   const place& here = places[on];
-  std::vector<accessed_bytes> accesses;
+  accesses.clear();
   {
     const internal::gpu_engine::lock_type lock{engine.mutex_};
     if (places.front().device->phase_ != internal::device_phase::open ||
@@ -144,8 +142,13 @@ void gpu_frame::emulate(std::size_t on, const emulated_closure& closure) {
       expect_open(0);
       expect_open(on);
     }
-    for (const internal::gpu_input& input : work->inputs_) {
-      accesses.push_back({input.on_device->block.begin, input.buffer->bytes(), byte_access::read});
+    // Another of the body's devices reads them over a link, or not at all.
+    const auto first = static_cast<std::size_t>(places.front().device->index_);
+    if (on == 0 || here.device->peer_access_[first]) {
+      for (const internal::gpu_input& input : work->inputs_) {
+        accesses.push_back(
+            {input.on_device->block.begin, input.buffer->bytes(), byte_access::read});
+      }
     }
     for (const replica* builder : here.device->builders_) {
       if (builder->producer.stream == here.stream) {
@@ -159,18 +162,9 @@ void gpu_frame::emulate(std::size_t on, const emulated_closure& closure) {
     }
   }
   std::erase_if(accesses, [](const accessed_bytes& each) { return each.bytes == 0; });
-  const internal::emulated_work enqueued{.run = [](void* context) -> bool {
-                                           auto* work_to_do =
-                                               static_cast<emulated_closure*>(context);
-                                           return work_to_do->run(work_to_do->closure);
-                                         },
-                                         .drop =
-                                             [](void* context) {
-                                               auto* done = static_cast<emulated_closure*>(context);
-                                               done->drop(done->closure);
-                                               delete done;
-                                             },
-                                         .context = new emulated_closure{closure},
+  const internal::emulated_work enqueued{.run = closure.run,
+                                         .drop = closure.drop,
+                                         .context = closure.closure,
                                          .accesses = accesses.data(),
                                          .access_count = accesses.size(),
                                          .label = "closure",
@@ -178,14 +172,10 @@ void gpu_frame::emulate(std::size_t on, const emulated_closure& closure) {
   const internal::scoped_context current{*engine.options_.table, here.device->context()};
   const cu_result code = engine.options_.table->emulate(here.stream->handle, enqueued);
   if (code != cu_result::success) {
-    // Not taken: neither run nor dropped.
-    delete static_cast<emulated_closure*>(enqueued.context);
-    closure.drop(closure.closure);
-    if (internal::is_sticky(code)) {
-      const internal::gpu_engine::lock_type lock{engine.mutex_};
-      engine.check(*here.device, code, "emulate");
-      expect_open(on);
-    }
+    closure.drop(closure.closure);  // it was not taken: neither run nor dropped
+    const internal::gpu_engine::lock_type lock{engine.mutex_};
+    engine.check(*here.device, code, "emulate");
+    expect_open(on);
     internal::check_driver(*engine.options_.table, code, "emulate");
   }
 }
@@ -207,7 +197,8 @@ void gpu_frame::synchronize(std::size_t on) {
   const cu_result code = table.stream_synchronize(here.stream->handle);
   const internal::gpu_engine::lock_type lock{engine.mutex_};
   if (!engine.check(*here.device, code, "cuStreamSynchronize")) {
-    throw_lost(*here.device, here.device->lost_);
+    expect_open(0);
+    std::rethrow_exception(engine.why_failed(*work, *here.device, code, "cuStreamSynchronize"));
   }
   if (engine.leaned_on_ != 0) {
     engine.expect_leaned_on();
@@ -228,25 +219,25 @@ array_ptr gpu_frame::take_for_writing(array_ptr buffer, std::size_t on) {
     std::rethrow_exception(buffer.get()->lost());
   }
   // Decided under the mutex: a copy to the host that another device begins has a reference, and
-  // reads what would be dropped below.
-  if (!buffer.get()->is_only(static_cast<std::uint32_t>(1 + given)) || given != 1) {
-    lock.unlock();
+  // reads what would be dropped below. In a body of several devices the others may read the array
+  // over a link, in no order with this one.
+  if (!buffer.get()->is_only(static_cast<std::uint32_t>(1 + given)) || given != 1 ||
+      places.size() != 1) {
     block = take_block(on, buffer.get()->bytes());
-    lock.lock();
-    expect_open(on);
   }
   const internal::scoped_context current{*engine.options_.table, here.device->context_};
   replica& from = *buffer.get()->replica_on(*here.device);
   internal::gpu_stream& stream = *here.stream;
   if (!block) {
     // In place: after everybody who reads it, and what is elsewhere is out of date.
-    if (!engine.check(*here.device, engine.order_->wait(stream, from.readers),
-                      "cuStreamWaitEvent")) {
-      throw_lost(*here.device, here.device->lost_);
+    const cu_result code = engine.order_->wait(stream, from.readers);
+    if (!engine.check(*here.device, code, "cuStreamWaitEvent")) {
+      expect_open(on);
+      std::rethrow_exception(engine.why_failed(*work, *here.device, code, "cuStreamWaitEvent"));
     }
-    auto& all = buffer.get()->replicas();
+    const auto& all = buffer.get()->replicas();
     for (std::size_t i = all.size(); i-- != 0;) {
-      if (all[i].get() != &from) {
+      if (all[i] != &from) {
         engine.drop(*all[i]);
       }
     }
@@ -267,18 +258,28 @@ array_ptr gpu_frame::take_for_writing(array_ptr buffer, std::size_t on) {
   made->add_ref();
   outputs.push_back(made);
   array_ptr copy{made};
-  if (made->bytes() != 0 &&
-      !engine.check(*here.device,
-                    engine.options_.table->memcpy_dtod_async(to.block.begin, from.block.begin,
-                                                             made->bytes(), stream.handle),
-                    "cuMemcpyDtoDAsync")) {
-    lock.unlock();
-    throw_lost(*here.device, here.device->lost_);
+  if (made->bytes() == 0) {
+    return copy;
+  }
+  const cu_result code = engine.options_.table->memcpy_dtod_async(to.block.begin, from.block.begin,
+                                                                  made->bytes(), stream.handle);
+  if (!engine.check(*here.device, code, "cuMemcpyDtoDAsync")) {
+    const std::exception_ptr why =
+        engine.why_failed(*work, *here.device, code, "cuMemcpyDtoDAsync");
+    lock.unlock();  // the copy goes before the mutex could be had again
+    std::rethrow_exception(why);
   }
   return copy;
 }
 
 const void* gpu_frame::bytes_of(const array_buffer& buffer, std::size_t on) {
+  if (on == 0) {
+    for (const internal::gpu_input& input : work->inputs_) {
+      if (input.buffer == &buffer) {
+        return reinterpret_cast<const void*>(input.begin);
+      }
+    }
+  }
   const internal::gpu_engine::lock_type lock{engine.mutex_};
   const replica* there = buffer.replica_on(*places[on].device);
   if (there == nullptr) {

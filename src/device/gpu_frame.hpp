@@ -40,6 +40,7 @@ struct gpu_frame {
   std::vector<place> places;
   std::vector<internal::temporary_block> temporaries;
   std::vector<array_buffer*> outputs;  ///< with a reference each, until the body has ended
+  std::vector<internal::accessed_bytes> accesses;  ///< of a closure, kept for its memory
   bool gave_role_up = false;
   bool grew_too_far = false;  ///< an allocation failed
   bool consumed = false;      ///< an argument was taken to be written in place

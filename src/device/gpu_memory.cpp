@@ -44,21 +44,26 @@ gpu_engine::input_sizes gpu_engine::sizes_of_inputs(const gpu_work& work,
 
 // What was learned of earlier bodies is a guess, of which no more is reserved than there can be:
 // this body may do with less.
-std::uint64_t gpu_engine::wanted_output_bytes(const gpu_work& work,
-                                              const gpu_device& device) const {
-  const auto learned = learned_bytes_.find(work.key);
-  const std::uint64_t guess = std::max(
-      work.again_bytes_, learned != learned_bytes_.end() ? learned->second : std::uint64_t{0});
+std::uint64_t gpu_engine::wanted_output_bytes(const gpu_work& work, std::size_t place) const {
+  std::uint64_t guess = work.at(place).again_bytes;
+  const std::vector<std::uint64_t>& peaks = work.learned_->peak_bytes;
+  if (place < peaks.size()) {
+    guess = std::max(guess, peaks[place]);
+  }
+  const auto& device = *devices_[static_cast<std::size_t>(work.devices[place])];
   const std::uint64_t capacity = device.memory_->capacity_bytes();
-  const std::uint64_t beside_inputs =
-      capacity > work.input_bytes_ ? capacity - work.input_bytes_ : 0;
+  const std::uint64_t inputs = place == 0 ? work.input_bytes_ : 0;
+  const std::uint64_t beside_inputs = capacity > inputs ? capacity - inputs : 0;
   return std::max(work.gpu_memory_bytes, std::min(guess, beside_inputs));
 }
 
-void gpu_engine::learn(const gpu_work& work) {
-  if (work.reached_bytes_ != 0) {
-    std::uint64_t& peak = learned_bytes_[work.key];
-    peak = std::max(peak, work.reached_bytes_);
+void gpu_engine::learn(gpu_work& work) {
+  std::vector<std::uint64_t>& peaks = work.learned_->peak_bytes;
+  if (peaks.size() < work.devices.size()) {
+    peaks.resize(work.devices.size());
+  }
+  for (std::size_t i = 0; i != work.devices.size(); ++i) {
+    peaks[i] = std::max(peaks[i], work.at(i).reached_bytes);
   }
 }
 
@@ -78,9 +83,39 @@ gpu_engine::admission gpu_engine::try_admit(gpu_work& work, gpu_device& device,
       return admission::failed;
     }
   }
-  if (device.alone_ != nullptr || (work.needs_bare_device_ && !make_bare(device))) {
+  if (is_claimed_by_another(work) || device.alone_ != nullptr ||
+      (work.needs_bare_device_ && !make_bare(device))) {
     return admission::later;
   }
+  admission tried = reserve_elsewhere(work, why);
+  if (tried == admission::admitted) {
+    tried = admit_on_first(work, device, why);
+  }
+  if (tried != admission::admitted) {
+    give_reserved_back(work);
+    return tried;
+  }
+  if (work.runs_alone_) {
+    for (const int index : work.devices) {
+      device_at(index)->alone_ = &work;
+    }
+  }
+  claimant_ = claimant_ == &work ? nullptr : claimant_;
+  set_guest(work, true);
+  return admission::admitted;
+}
+
+// What the body of a guest makes is not reserved to the byte: who wants a device for itself waits
+// for it.
+void gpu_engine::set_guest(gpu_work& work, bool is_guest) {
+  for (std::size_t i = 1; i < work.devices.size() && work.is_guest_ != is_guest; ++i) {
+    device_at(work.devices[i])->bodies_running_ += static_cast<std::size_t>(is_guest ? 1 : -1);
+  }
+  work.is_guest_ = is_guest;
+}
+
+gpu_engine::admission gpu_engine::admit_on_first(gpu_work& work, gpu_device& device,
+                                                 std::exception_ptr& why) {
   work.waits_elsewhere_ = false;
   for (gpu_input& input : work.inputs_) {
     if (replica* there = input.buffer->replica_on(device)) {
@@ -91,12 +126,11 @@ gpu_engine::admission gpu_engine::try_admit(gpu_work& work, gpu_device& device,
   }
   const input_sizes inputs = sizes_of_inputs(work, device);
   work.input_bytes_ = inputs.all_bytes;
-  const std::uint64_t outputs = wanted_output_bytes(work, device);
+  const std::uint64_t outputs = wanted_output_bytes(work, 0);
   const std::uint64_t needed = inputs.missing_bytes + outputs;
   if (make_room(device, needed + device.reserved_bytes_, true) && place_inputs(work, device, why)) {
-    work.reserved_bytes_ = outputs;
+    work.first_.reserved_bytes = outputs;
     device.reserved_bytes_ += outputs;
-    device.alone_ = work.runs_alone_ ? &work : nullptr;
     return admission::admitted;
   }
   const bool is_open = device.phase_ == device_phase::open;
@@ -114,6 +148,53 @@ gpu_engine::admission gpu_engine::try_admit(gpu_work& work, gpu_device& device,
   }
   why = too_large(work, device, inputs.all_bytes + outputs);
   return admission::failed;
+}
+
+// Memory on the other devices of a work that has several: on all of them, or on none.
+//
+// The first work that finds too little there becomes the claimant: nobody else is admitted on any
+// of its devices until it is. So those that run there end and give back, and no stream of small
+// works keeps it out for ever. It holds nothing meanwhile, and there is one claimant at a time: no
+// two works wait for each other.
+gpu_engine::admission gpu_engine::reserve_elsewhere(gpu_work& work, std::exception_ptr& why) {
+  for (std::size_t i = 1; i < work.devices.size(); ++i) {
+    gpu_device& other = *device_at(work.devices[i]);
+    const scoped_context current{*options_.table, other.context_};
+    poll(other);  // its submitter may sleep
+    if (other.phase_ != device_phase::open) {
+      why = other.lost_;
+      return admission::failed;
+    }
+    const std::uint64_t bytes = wanted_output_bytes(work, i);
+    const bool is_free = other.alone_ == nullptr && (!work.needs_bare_device_ || make_bare(other));
+    if (is_free && make_room(other, bytes + other.reserved_bytes_, true)) {
+      work.at(i).reserved_bytes = bytes;
+      other.reserved_bytes_ += bytes;
+      continue;
+    }
+    if (bytes > other.memory_->capacity_bytes()) {
+      why = too_large(work, other, bytes);
+      return admission::failed;
+    }
+    claimant_ = claimant_ == nullptr ? &work : claimant_;
+    see_free_slabs_complete(other);
+    return admission::later;
+  }
+  return admission::admitted;
+}
+
+void gpu_engine::give_reserved_back(gpu_work& work) {
+  for (std::size_t i = 0; i != work.devices.size(); ++i) {
+    device_at(work.devices[i])->reserved_bytes_ -= std::exchange(work.at(i).reserved_bytes, 0);
+  }
+}
+
+bool gpu_engine::is_claimed_by_another(const gpu_work& work) const {
+  return claimant_ != nullptr && claimant_ != &work &&
+         std::any_of(work.devices.begin(), work.devices.end(), [&](int index) {
+           const auto& its = claimant_->devices;
+           return std::find(its.begin(), its.end(), index) != its.end();
+         });
 }
 
 // Whether nothing is on the device that can leave it, and all memory that is free is in one piece
@@ -136,7 +217,7 @@ bool gpu_engine::make_bare(gpu_device& device) {
 bool gpu_engine::is_drained(gpu_device& device) {
   const bool is_alone = device.admitted_.empty() && device.bodies_running_ == 0 &&
                         device.transfers_.empty() && device.again_.empty() &&
-                        device.chores_running_ == 0;
+                        device.chores_running_ == 0 && device.reserved_bytes_ == 0;
   bool is_leaving = false;  // its copy to the host may be another device's
   for (replica* each = device.oldest_; each != nullptr; each = each->newer) {
     is_leaving = is_leaving || each->is_leaving;
@@ -206,7 +287,7 @@ bool gpu_engine::drop_if_elsewhere(replica& candidate) {
   const bool is_elsewhere = !candidate.buffer->is_referenced() || candidate.buffer->is_on_host() ||
                             candidate.buffer->lost() != nullptr ||
                             std::any_of(all.begin(), all.end(), [&](const auto& other) {
-                              return other.get() != &candidate &&
+                              return other != &candidate &&
                                      other->state == replica_state::ordered && !other->is_leaving &&
                                      other->device->phase_ == device_phase::open;
                             });
@@ -228,7 +309,7 @@ void gpu_engine::drop(replica& gone) {
     block.users = gone.users();
     device.memory_->let_go(std::move(block));
   }
-  std::erase_if(gone.buffer->replicas(), [&](const auto& each) { return each.get() == &gone; });
+  gone.buffer->remove_replica(gone);
 }
 
 // Requires: the bytes are free, though perhaps not in one piece. What was placed stays, whatever
@@ -266,11 +347,11 @@ void gpu_engine::unpin_for_retry(gpu_work& work, bool is_open) {
 replica* gpu_engine::bring(gpu_work& work, detail::array_buffer& buffer, gpu_device& device,
                            std::exception_ptr& why) {
   replica* source = nullptr;
-  for (const auto& each : buffer.replicas()) {
+  for (replica* each : buffer.replicas()) {
     const bool can_read = device.peer_access_[static_cast<std::size_t>(each->device->index_)];
     if (can_read && each->state == replica_state::ordered &&
         each->producer.sequence <= each->producer.stream->ended) {
-      source = each.get();
+      source = each;
     }
   }
   if (source == nullptr && !buffer.is_on_host()) {
@@ -289,27 +370,34 @@ replica* gpu_engine::bring(gpu_work& work, detail::array_buffer& buffer, gpu_dev
       device.memory_->lower_capacity();  // other processes have it
     } else if (code != cu_result::success) {
       check(device, code, "cuMemAllocFromPoolAsync");
-      why = device.lost_;
+      why = why_failed(work, device, code, "cuMemAllocFromPoolAsync");
     } else {
       make_pieces_whole(device);
     }
     return nullptr;
   }
   replica& made = add_replica(buffer, device, std::move(block));
-  const bool did =
-      source != nullptr ? copy_from_peer(made, *source)
-      : buffer.bytes() <= small_copy_bytes
-          ? copy_small_from_host(made)
-          : (begin_transfer(transfer_direction::to_device, made, transfer_urgency::waited_for),
-             true);
-  if (!did) {
-    if (device.phase_ == device_phase::open) {
-      drop(made);  // it was the source's device
-    }
-    why = device.lost_;
-    return nullptr;
+  const char* failed = nullptr;
+  if (source == nullptr && buffer.bytes() > small_copy_bytes) {
+    begin_transfer(transfer_direction::to_device, made, transfer_urgency::waited_for);
+  } else {
+    failed =
+        source != nullptr ? copy_from_peer(made, *source, code) : copy_small_from_host(made, code);
   }
-  return &made;
+  if (failed == nullptr) {
+    return &made;
+  }
+  const gpu_device* const from = source != nullptr ? source->device : nullptr;
+  check(device, code, failed);  // the replicas of a device that is lost are gone
+  if (device.phase_ == device_phase::open) {
+    // Whoever takes the block comes after this stream, which waits for those who had it.
+    stream_order::end_work(stream, now_ns());
+    made.producer = {&stream, stream.ended};
+    drop(made);
+  }
+  const bool is_source_lost = from != nullptr && from->phase_ != device_phase::open;
+  why = is_source_lost ? device.lost_ : why_failed(work, device, code, failed);
+  return nullptr;
 }
 
 // There is room, but in pieces. What lies between them moves out, least recently used first, and
@@ -329,7 +417,7 @@ void gpu_engine::see_free_slabs_complete(gpu_device& device) {
     gpu_device& its = *user.stream->device;
     if (user.sequence <= user.stream->ended && user.stream->marked < user.sequence &&
         its.phase_ == device_phase::open) {
-      check(its, order_->mark(*user.stream), "cuEventRecord");
+      check_repeated(*user.stream, order_->mark(*user.stream), "cuEventRecord");
     }
     if (&its != &device && its.phase_ == device_phase::open) {
       poll(its);  // its submitter may sleep
@@ -339,25 +427,28 @@ void gpu_engine::see_free_slabs_complete(gpu_device& device) {
 
 replica& gpu_engine::add_replica(detail::array_buffer& buffer, gpu_device& device,
                                  device_block block) {
-  auto made = std::make_unique<replica>();
-  made->buffer = &buffer;
-  made->device = &device;
-  made->made_on = device.bit();
-  made->block = std::move(block);
-  device.link(*made);
+  replica& made = buffer.add_replica();
+  made.buffer = &buffer;
+  made.device = &device;
+  made.made_on = device.bit();
+  made.block = std::move(block);
+  device.link(made);
   buffer.set_known_to_engine();
-  return *buffer.replicas().emplace_back(std::move(made));
+  return made;
 }
 
-bool gpu_engine::copy_from_peer(replica& to, replica& from) {
+// Returns the call that failed with `code`, or null.
+const char* gpu_engine::copy_from_peer(replica& to, replica& from, cu_result& code) {
   gpu_stream& stream = *to.device->peers_;
   const driver_table& table = *options_.table;
-  if (!check(*to.device, order_->wait(stream, from.producer), "cuStreamWaitEvent") ||
-      !check(*to.device,
-             table.memcpy_peer_async(to.block.begin, to.device->context_, from.block.begin,
-                                     from.device->context_, to.buffer->bytes(), stream.handle),
-             "cuMemcpyPeerAsync")) {
-    return false;
+  code = order_->wait(stream, from.producer);
+  if (code != cu_result::success) {
+    return "cuStreamWaitEvent";
+  }
+  code = table.memcpy_peer_async(to.block.begin, to.device->context_, from.block.begin,
+                                 from.device->context_, to.buffer->bytes(), stream.handle);
+  if (code != cu_result::success) {
+    return "cuMemcpyPeerAsync";
   }
   stream_order::end_work(stream, now_ns());
   to.producer = {&stream, stream.ended};
@@ -369,31 +460,37 @@ bool gpu_engine::copy_from_peer(replica& to, replica& from) {
     from.readers.add(to.producer);
   }
   facts_.bytes_between_devices += to.buffer->bytes();
-  return true;
+  return nullptr;
 }
 
-// The driver has read the bytes when the call returns.
-bool gpu_engine::copy_small_from_host(replica& to) {
+// The driver has read the bytes when the call returns. Returns the call that failed with `code`, or
+// null.
+const char* gpu_engine::copy_small_from_host(replica& to, cu_result& code) {
   gpu_stream& stream = *to.device->to_device_;
-  if (to.buffer->bytes() != 0 &&
-      !check(*to.device,
-             options_.table->memcpy_htod_async(to.block.begin, to.buffer->host_data(),
-                                               to.buffer->bytes(), stream.handle),
-             "cuMemcpyHtoDAsync")) {
-    return false;
+  if (to.buffer->bytes() != 0) {
+    code = options_.table->memcpy_htod_async(to.block.begin, to.buffer->host_data(),
+                                             to.buffer->bytes(), stream.handle);
+    if (code != cu_result::success) {
+      return "cuMemcpyHtoDAsync";
+    }
   }
   stream_order::end_work(stream, now_ns());
   to.producer = {&stream, stream.ended};
   to.state = replica_state::ordered;
   facts_.bytes_to_device += to.buffer->bytes();
-  return true;
+  return nullptr;
 }
 
 // The work is done with its inputs, or will never be called.
 void gpu_engine::unpin_inputs(gpu_work& work) {
   gpu_device& device = *device_at(work.devices.front());
-  device.reserved_bytes_ -= std::exchange(work.reserved_bytes_, 0);
-  device.alone_ = device.alone_ == &work ? nullptr : device.alone_;
+  give_reserved_back(work);
+  set_guest(work, false);
+  for (const int index : work.devices) {
+    const gpu_work*& alone = device_at(index)->alone_;
+    alone = alone == &work ? nullptr : alone;
+  }
+  claimant_ = claimant_ == &work ? nullptr : claimant_;
   for (const gpu_input& input : work.inputs_) {
     if (input.on_device != nullptr && device.phase_ == device_phase::open) {
       --input.on_device->pins;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <utility>
 
 #include <fmt/format.h>
@@ -38,6 +39,111 @@ cu_mem_pool make_pool(const driver_table& table, cu_device device) {
   return pool;
 }
 
+// What is needed of a device to try a link to it.
+struct link_end {
+  cu_device device;
+  cu_context context;
+  cu_mem_pool pool;
+};
+
+// A stream and a small block of one end, for as long as a link is tried.
+class link_trial {
+ public:
+  static constexpr std::size_t bytes = 4096;
+
+  link_trial(const driver_table& table, const link_end& end) : table_{table}, end_{end} {
+    const scoped_context current{table_, end_.context};
+    code_ = current.code();
+    if (code_ == cu_result::success) {
+      code_ = table_.stream_create_with_priority(&stream_, cu_stream_non_blocking, 0);
+    }
+    if (code_ == cu_result::success) {
+      code_ = table_.mem_alloc_from_pool_async(&block_, bytes, end_.pool, stream_);
+    }
+  }
+  link_trial(const link_trial&) = delete;
+  link_trial& operator=(const link_trial&) = delete;
+  ~link_trial() {
+    const scoped_context current{table_, end_.context};
+    if (current.code() != cu_result::success) {
+      return;  // it answers nothing
+    }
+    if (block_ != 0) {
+      table_.mem_free_async(block_, stream_);
+      table_.stream_synchronize(stream_);
+      table_.mem_pool_trim_to(end_.pool, 0);
+    }
+    if (stream_ != nullptr) {
+      table_.stream_destroy(stream_);
+    }
+  }
+
+  [[nodiscard]] bool is_ready() const noexcept { return code_ == cu_result::success; }
+  [[nodiscard]] bool is_out_of_memory() const noexcept { return code_ == cu_result::out_of_memory; }
+  bool fill(const std::byte* from) {
+    const scoped_context current{table_, end_.context};
+    return current.code() == cu_result::success &&
+           table_.memcpy_htod_async(block_, from, bytes, stream_) == cu_result::success &&
+           table_.stream_synchronize(stream_) == cu_result::success;
+  }
+  bool read(const link_trial& from, std::byte* registered) {
+    const scoped_context current{table_, end_.context};
+    return current.code() == cu_result::success &&
+           table_.memcpy_peer_async(block_, end_.context, from.block_, from.end_.context, bytes,
+                                    stream_) == cu_result::success &&
+           table_.memcpy_dtoh_async(registered, block_, bytes, stream_) == cu_result::success &&
+           table_.stream_synchronize(stream_) == cu_result::success;
+  }
+
+ private:
+  const driver_table& table_;
+  const link_end end_;
+  cu_stream stream_ = nullptr;
+  cu_device_ptr block_ = 0;
+  cu_result code_ = cu_result::success;
+};
+
+// Whether what `owner` has arrives at `reader` as it is: a link that is said to be there and brings
+// other bytes (behind some bridges and virtual machines) is none. `registered` takes one trial.
+bool carries_bytes(const driver_table& table, const link_end& reader, const link_end& owner,
+                   std::byte* registered) {
+  link_trial from{table, owner};
+  link_trial to{table, reader};
+  if (from.is_out_of_memory() || to.is_out_of_memory()) {
+    return true;  // a device that is full: nothing says otherwise
+  }
+  std::array<std::byte, link_trial::bytes> sent;
+  for (std::size_t i = 0; i != sent.size(); ++i) {
+    sent[i] = static_cast<std::byte>(i * 31 + i / 251 + static_cast<std::size_t>(owner.device));
+  }
+  std::memset(registered, 0, sent.size());
+  return from.is_ready() && to.is_ready() && from.fill(sent.data()) && to.read(from, registered) &&
+         std::memcmp(registered, sent.data(), sent.size()) == 0;
+}
+
+// Whether `reader` can have the memory of `owner` as its own.
+bool has_link(const driver_table& table, const link_end& reader, const link_end& owner,
+              std::byte* registered, bool is_verified) {
+  int can = 0;
+  if (table.device_can_access_peer(&can, reader.device, owner.device) != cu_result::success ||
+      can == 0) {
+    return false;
+  }
+  const cu_mem_access_desc access{{cu_mem_location_type::device, reader.device},
+                                  cu_mem_access_flags::read_write};
+  if (table.mem_pool_set_access(owner.pool, &access, 1) != cu_result::success) {
+    return false;
+  }
+  if (is_verified && !carries_bytes(table, reader, owner, registered)) {
+    log_warning(
+        fmt::format("GPU {} cannot be read by GPU {} though the driver says so: copies "
+                    "between them go through host memory",
+                    owner.device, reader.device));
+    return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 // Opening a device takes long: the mutex is let go meanwhile, and others see that it opens.
@@ -69,15 +175,16 @@ void gpu_engine::open(gpu_device& device, lock_type& lock) {
     }
   }
   if (why == nullptr) {
+    link_peers(device, lock);
     device.phase_ = device_phase::open;
-    link_peers(device);
+    device.was_open_ = true;
     return;
   }
   bool answers = true;
   try {
     std::rethrow_exception(why);
   } catch (const driver_call_failed& failed) {
-    answers = !is_sticky(failed.code());
+    answers = severity_of(failed.code()) == code_severity::one_call;
     const bool is_taken = failed.code() == cu_result::device_unavailable;
     device.lost_ = std::make_exception_ptr(device_lost_error{fmt::format(
         "GPU {} cannot be opened: {}.{}", device.ordinal_, failed.what(),
@@ -150,31 +257,35 @@ void gpu_engine::make_staging(gpu_device& device) {
   device.staging_ = std::move(area);
 }
 
-// Both ways between this device and each that is open. What cannot be had is no peer, and no error.
-void gpu_engine::link_peers(gpu_device& device) {
-  const driver_table& table = *options_.table;
+// Both ways between this device, which opens, and each that is open. What cannot be had is no peer,
+// and no error. The mutex is let go while a link is tried, and another device may open meanwhile:
+// it is then found in the next round, or finds this one itself.
+void gpu_engine::link_peers(gpu_device& device, lock_type& lock) {
   for (const auto& each : devices_) {
     each->peer_access_.resize(devices_.size());
   }
-  for (const auto& each : devices_) {
-    gpu_device& other = *each;
-    if (&other == &device || other.phase_ != device_phase::open) {
-      continue;
+  std::vector<bool> is_tried(devices_.size());
+  const auto next = [&]() -> gpu_device* {
+    for (const auto& each : devices_) {
+      if (each.get() != &device && each->phase_ == device_phase::open &&
+          !is_tried[static_cast<std::size_t>(each->index_)]) {
+        return each.get();
+      }
     }
-    const auto link = [&](gpu_device& reader, gpu_device& owner) {
-      int can = 0;
-      if (table.device_can_access_peer(&can, reader.device_, owner.device_) != cu_result::success ||
-          can == 0) {
-        return;
-      }
-      const cu_mem_access_desc access{{cu_mem_location_type::device, reader.device_},
-                                      cu_mem_access_flags::read_write};
-      if (table.mem_pool_set_access(owner.pool_, &access, 1) == cu_result::success) {
-        reader.peer_access_[static_cast<std::size_t>(owner.index_)] = true;
-      }
-    };
-    link(device, other);
-    link(other, device);
+    return nullptr;
+  };
+  while (gpu_device* other = next()) {
+    is_tried[static_cast<std::size_t>(other->index_)] = true;
+    const link_end here{device.device_, device.context_, device.pool_};
+    const link_end there{other->device_, other->context_, other->pool_};
+    std::byte* const registered = device.staging_.begin;
+    lock.unlock();
+    const driver_table& table = *options_.table;
+    const bool can_read = has_link(table, here, there, registered, options_.verifies_links);
+    const bool can_be_read = has_link(table, there, here, registered, options_.verifies_links);
+    lock.lock();
+    device.peer_access_[static_cast<std::size_t>(other->index_)] = can_read;
+    other->peer_access_[static_cast<std::size_t>(device.index_)] = can_be_read;
   }
 }
 
@@ -225,8 +336,10 @@ void gpu_engine::give_handles_back(gpu_device& device) noexcept {
     table.mem_pool_destroy(std::exchange(device.pool_, nullptr));
   }
   if (device.staging_.begin != nullptr) {
-    table.mem_host_unregister(device.staging_.begin);
-    ::munmap(device.staging_.begin, device.staging_.bytes);
+    // Pages that the driver may still know are not given back.
+    if (table.mem_host_unregister(device.staging_.begin) == cu_result::success) {
+      ::munmap(device.staging_.begin, device.staging_.bytes);
+    }
     device.staging_ = {};
   }
   table.ctx_set_current(nullptr);
@@ -234,26 +347,69 @@ void gpu_engine::give_handles_back(gpu_device& device) noexcept {
   device.context_ = nullptr;
 }
 
-// A call for one device may meet the error of another, for whose work it waits or from which it
+// False: the call failed. A device that answers no more is lost then; after a code that fails one
+// call alone it is for the caller to fail the one work that the call was for, or to call again. A
+// call for one device may meet the error of another, for whose work it waits or from which it
 // copies: each that is open is asked.
 bool gpu_engine::check(gpu_device& device, cu_result code, const char* call) {
   if (code == cu_result::success) {
     return true;
   }
+  const code_severity severity = severity_of(code);
+  if (severity == code_severity::one_call) {
+    if (code == cu_result::invalid_context && device.context_ != nullptr) {
+      options_.table->ctx_set_current(device.context_);  // for the next try
+    }
+    return false;
+  }
   bool is_another = false;
-  if (is_sticky(code)) {
-    for (const auto& each : devices_) {
-      if (each.get() != &device && each->phase_ == device_phase::open &&
-          ask(*each) != cu_result::success) {
-        lose(*each, code, call);
-        is_another = true;
-      }
+  for (const auto& each : devices_) {
+    if (each.get() != &device && each->phase_ == device_phase::open && !answers(*each)) {
+      lose(*each, code, call);
+      is_another = true;
     }
   }
-  if (!is_another || (device.phase_ == device_phase::open && ask(device) != cu_result::success)) {
+  const bool is_here = device.phase_ == device_phase::open && !answers(device);
+  if (is_here || (severity == code_severity::sticky && !is_another)) {
     lose(device, code, call);
   }
   return false;
+}
+
+// For calls that are made again when they fail. After some in a row the device is given up: work
+// that it does not tell of would be waited for without end.
+bool gpu_engine::check_repeated(gpu_stream& stream, cu_result code, const char* call) {
+  constexpr int failures_max = 8;
+  if (check(*stream.device, code, call)) {
+    stream.failures = 0;
+    return true;
+  }
+  if (stream.device->phase_ == device_phase::open && ++stream.failures >= failures_max) {
+    lose(*stream.device, code, call);
+  }
+  return false;
+}
+
+bool gpu_engine::wait_surely(gpu_stream& stream, const point_list& points) {
+  while (stream.device->phase_ == device_phase::open) {
+    if (check_repeated(stream, order_->wait(stream, points), "cuStreamWaitEvent")) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// By one call: the device goes on. Null when it does not.
+std::exception_ptr gpu_engine::why_failed(const gpu_work& work, const gpu_device& device,
+                                          cu_result code, const char* call) const {
+  if (device.lost_ != nullptr || code == cu_result::success) {
+    return device.lost_;
+  }
+  return std::make_exception_ptr(driver_call_failed{
+      fmt::format("{} failed: {} for GPU {} answered {}. The GPU and its other tasks go on. Submit "
+                  "the task again; when that repeats, look what else uses the GPU",
+                  work.label, call, device.ordinal_, describe_result(*options_.table, code)),
+      code});
 }
 
 // What waits for a device that fails goes on as if it had not: an end that leans on other devices
@@ -261,14 +417,16 @@ bool gpu_engine::check(gpu_device& device, cu_result code, const char* call) {
 void gpu_engine::expect_leaned_on() {
   for (const auto& each : devices_) {
     if ((leaned_on_ & each->bit()) != 0 && each->phase_ == device_phase::open) {
-      check(*each, ask(*each), "cuEventQuery");
+      const scoped_context current{*options_.table, each->context_};
+      check(*each, options_.table->event_query(each->probe_), "cuEventQuery");
     }
   }
 }
 
-cu_result gpu_engine::ask(const gpu_device& device) {
+bool gpu_engine::answers(const gpu_device& device) {
   const scoped_context current{*options_.table, device.context_};
-  return options_.table->event_query(device.probe_);
+  const cu_result code = options_.table->event_query(device.probe_);
+  return code == cu_result::success || severity_of(code) == code_severity::one_call;
 }
 
 // What is on a device that goes on, but came of work of the lost one that nobody saw complete.
@@ -283,8 +441,7 @@ void gpu_engine::lose_unfinished(gpu_device& device, const gpu_device& lost) {
       each->buffer->set_lost(lost.lost_);
     } else if (each->pins == 0) {
       drop(*each);
-    } else if (check(device, order_->wait(*device.to_device_, each->users()),
-                     "cuStreamWaitEvent")) {
+    } else if (wait_surely(*device.to_device_, each->users())) {
       each->state = replica_state::arriving;  // once more, from the host
       each->made_on = device.bit();
       begin_transfer(transfer_direction::to_device, *each, transfer_urgency::waited_for);
@@ -308,6 +465,7 @@ void gpu_engine::lose(gpu_device& device, cu_result code, const char* call) {
         device.ordinal_, call, describe_result(*options_.table, code))});
   }
   device.phase_ = device_phase::lost;
+  is_any_lost_ = true;
   for (const auto& stream : order_->streams()) {
     if (stream->device == &device) {
       stream_order::note_lost(*stream);
@@ -331,13 +489,13 @@ void gpu_engine::lose(gpu_device& device, cu_result code, const char* call) {
     detail::array_buffer& buffer = *gone.buffer;
     const auto& all = buffer.replicas();
     const bool is_elsewhere = std::any_of(all.begin(), all.end(), [&](const auto& each) {
-      return each.get() != &gone && each->state == replica_state::ordered;
+      return each != &gone && each->state == replica_state::ordered;
     });
     if (!buffer.is_on_host() && !is_elsewhere) {
       buffer.set_lost(device.lost_);
     }
     device.unlink(gone);
-    std::erase_if(buffer.replicas(), [&](const auto& each) { return each.get() == &gone; });
+    buffer.remove_replica(gone);
   }
   host_changed_.notify_all();
   device.changed_.notify_all();

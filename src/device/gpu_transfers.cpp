@@ -107,20 +107,22 @@ bool gpu_engine::enqueue_to_host(gpu_device& device, transfer& moved) {
       return did;
     }
     const std::size_t chunk = std::min(device.staging_.chunk_bytes, bytes - moved.enqueued_bytes);
+    // What fails without the loss of the device is tried again at the next step.
     if (!moved.has_begun &&
-        !check(device, order_->wait(stream, from.producer), "cuStreamWaitEvent")) {
-      return true;
+        !check_repeated(stream, order_->wait(stream, from.producer), "cuStreamWaitEvent")) {
+      return did;
     }
     moved.has_begun = true;
-    if (chunk != 0 &&
-        !check(device,
-               options_.table->memcpy_dtoh_async(
-                   slot->data, from.block.begin + moved.enqueued_bytes, chunk, stream.handle),
-               "cuMemcpyDtoHAsync")) {
-      return true;
+    if (chunk != 0 && !check_repeated(stream,
+                                      options_.table->memcpy_dtoh_async(
+                                          slot->data, from.block.begin + moved.enqueued_bytes,
+                                          chunk, stream.handle),
+                                      "cuMemcpyDtoHAsync")) {
+      return did;
     }
     stream_order::end_work(stream, now_ns());
-    if (!check(device, order_->mark(stream), "cuEventRecord")) {
+    if (!check_repeated(stream, order_->mark(stream), "cuEventRecord") &&
+        device.phase_ != device_phase::open) {
       return true;
     }
     slot->is_taken = true;
@@ -191,6 +193,10 @@ bool gpu_engine::do_chore(gpu_device& device, lock_type& lock) {
   }
   ++device.chores_running_;
   lock.unlock();
+  const bool is_read = chore.from == chore.slot->data;
+  options_.table->annotate(is_read ? annotation::read : annotation::write,
+                           reinterpret_cast<cu_device_ptr>(chore.slot->data), chore.bytes, nullptr,
+                           "staging slot");
   std::memcpy(chore.to, chore.from, chore.bytes);
   lock.lock();
   --device.chores_running_;
@@ -225,15 +231,17 @@ void gpu_engine::finish_chore(gpu_device& device, const copy_chore& chore) {
   gpu_stream& stream = *device.to_device_;
   replica& to = *of.on_device;
   chore.slot->is_taken = false;
-  if (!check(device,
-             options_.table->memcpy_htod_async(to.block.begin + chore.offset, chore.slot->data,
-                                               chore.bytes, stream.handle),
-             "cuMemcpyHtoDAsync")) {
-    return;
+  if (!check_repeated(
+          stream,
+          options_.table->memcpy_htod_async(to.block.begin + chore.offset, chore.slot->data,
+                                            chore.bytes, stream.handle),
+          "cuMemcpyHtoDAsync")) {
+    return;  // the chunk is brought again
   }
   stream_order::end_work(stream, now_ns());
   chore.slot->last_use = {&stream, stream.ended};
-  if (!check(device, order_->mark(stream), "cuEventRecord")) {
+  if (!check_repeated(stream, order_->mark(stream), "cuEventRecord") &&
+      device.phase_ != device_phase::open) {
     return;
   }
   of.enqueued_bytes += chore.bytes;
@@ -347,9 +355,9 @@ detail::array_ptr gpu_engine::take_for_writing_on_host(detail::array_ptr buffer)
 // What a body wrote is an array from here on: it may be copied, moved out and dropped.
 void gpu_engine::seal(detail::array_buffer& buffer) noexcept {
   const lock_type lock{mutex_};
-  for (const auto& each : buffer.replicas()) {
+  for (replica* each : buffer.replicas()) {
     std::vector<replica*>& builders = each->device->builders_;
-    const auto at = std::find(builders.begin(), builders.end(), each.get());
+    const auto at = std::find(builders.begin(), builders.end(), each);
     if (at == builders.end()) {
       continue;
     }

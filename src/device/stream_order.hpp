@@ -102,6 +102,7 @@ struct gpu_stream {
   std::uint64_t completed = 0;          ///< the newest work that the host knows to be complete
   std::uint64_t marked = 0;             ///< the newest work that an event covers
   std::uint64_t unmarked_since_ns = 0;  ///< when the first work after `marked` ended
+  int failures = 0;                     ///< calls in a row that failed, and are made again
   std::deque<stream_marker> markers;    ///< recorded, not seen complete; oldest first
   std::vector<std::uint64_t> seen;      ///< by stream index: what later work here comes after
 

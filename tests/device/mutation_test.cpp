@@ -84,11 +84,12 @@ TEST(mutation, each_wait_that_is_dropped_is_caught) {
   std::uint64_t redundant = 0;
   for (std::uint64_t seed = first_seed(); seed < first_seed() + seeds(); ++seed) {
     history_options unchanged = mutated(seed);
+    unchanged.has_works_of_several = false;
     unchanged.adjust = [](scene_options& scene) { scene.engine.chunk_bytes = whole_copies_bytes; };
     const history_outcome whole = run_history(unchanged);
     redundant += whole.redundant_waits;
     for (std::uint64_t nth = 1; nth <= whole.waits; ++nth) {
-      history_options options = mutated(seed);
+      history_options options = unchanged;
       options.adjust = [nth](scene_options& scene) {
         scene.engine.chunk_bytes = whole_copies_bytes;
         scene.driver.faults = {{.entry = "stream_wait_event", .nth = nth, .skip = true}};

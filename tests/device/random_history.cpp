@@ -1,6 +1,7 @@
 #include "random_history.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 namespace narke_test {
 namespace {
@@ -49,6 +50,8 @@ word mix_one(const std::vector<device_input>& from, std::size_t k, word salt) {
 // What one work does.
 struct plan {
   std::vector<std::size_t> outputs;  // in words
+  std::vector<int> places;           // of each output: on which of its devices it is made
+  bool others_read = true;           // the inputs, over a link
   std::size_t scratch_bytes = 0;
   int consumed = -1;  // which input
   word salt = 0;
@@ -60,11 +63,13 @@ void run_plan(const plan& what, gpu_context& gpu, test_work& work) {
   // The engine cannot see whether a body enqueued anything since it began or since it waited, and
   // waits for the end of one that did not, too, though in vain: here each does, even one that finds
   // no memory.
-  gpu.emulate([] {});
+  for (int i = 0; i != gpu.size(); ++i) {
+    gpu.on(i).emulate([] {});
+  }
   std::vector<words_builder> made;
   made.reserve(what.outputs.size());
-  for (const std::size_t count : what.outputs) {
-    made.push_back(gpu.allocate<word>(count));
+  for (std::size_t i = 0; i != what.outputs.size(); ++i) {
+    made.push_back(gpu.on(what.places[i]).allocate<word>(what.outputs[i]));
   }
   void* scratch = what.scratch_bytes != 0 ? gpu.allocate_temporary(what.scratch_bytes) : nullptr;
   std::vector<device_input> from;
@@ -73,15 +78,20 @@ void run_plan(const plan& what, gpu_context& gpu, test_work& work) {
     from.push_back({count != 0 ? work.input(i, gpu) : nullptr, count});
   }
   word salt = what.salt;
-  for (const words_builder& each : made) {
-    gpu.emulate([from, out = each.data(), count = each.size(), salt, scratch] {
-      for (std::size_t k = 0; k != samples_of(count); ++k) {
-        out[k * stride] = mix_one(from, k, salt);
-      }
-      if (scratch != nullptr) {
-        *static_cast<word*>(scratch) = salt;
-      }
-    });
+  for (std::size_t i = 0; i != made.size(); ++i) {
+    const bool is_first = what.places[i] == 0;
+    const std::vector<device_input> read =
+        is_first || what.others_read ? from : std::vector<device_input>{};
+    void* const its_scratch = is_first ? scratch : nullptr;
+    gpu.on(what.places[i])
+        .emulate([read, out = made[i].data(), count = made[i].size(), salt, its_scratch] {
+          for (std::size_t k = 0; k != samples_of(count); ++k) {
+            out[k * stride] = mix_one(read, k, salt);
+          }
+          if (its_scratch != nullptr) {
+            *static_cast<word*>(its_scratch) = salt;
+          }
+        });
     ++salt;
   }
   if (scratch != nullptr && what.salt % 2 == 0) {
@@ -154,7 +164,8 @@ class history {
 
   scene_options make_scene() {
     const int devices = 1 + static_cast<int>(below(3));
-    scene_options made = small_scene(devices, 4 * mib, chance(2));
+    are_linked_ = chance(2);
+    scene_options made = small_scene(devices, 4 * mib, are_linked_);
     capacity_bytes_ = (256 + 128 * below(5)) * kib;
     made.engine.reserve_bytes = 4 * mib - capacity_bytes_;
     made.engine.slab_bytes = (64 << below(3)) * kib;
@@ -238,7 +249,23 @@ class history {
     consume_one(what, inputs, left);
     what.synchronizes = chance(12);
     what.throws = chance(16);
-    start(what, std::move(inputs), model);
+    const std::vector<int> devices = some_devices();
+    what.others_read = are_linked_;
+    for (std::size_t i = 0; i != what.outputs.size(); ++i) {
+      what.places.push_back(static_cast<int>(below(devices.size())));
+    }
+    start(what, std::move(inputs), model, devices);
+  }
+
+  // One, mostly.
+  std::vector<int> some_devices() {
+    std::vector<int> all(static_cast<std::size_t>(devices_));
+    std::iota(all.begin(), all.end(), 0);
+    std::shuffle(all.begin(), all.end(), random_);
+    const bool are_several = devices_ > 1 && options_.has_works_of_several && chance(5);
+    all.resize(are_several ? 2 + below(all.size() - 1) : 1);
+    outcome_.works_of_several += are_several ? 1 : 0;
+    return all;
   }
 
   // In place or as a copy: there is room for the copy. Once alone: an array that is given twice
@@ -255,11 +282,13 @@ class history {
     }
   }
 
-  void start(const plan& what, std::vector<words> inputs, const std::vector<samples>& model) {
+  void start(const plan& what, std::vector<words> inputs, const std::vector<samples>& model,
+             const std::vector<int>& devices) {
     std::vector<samples> expected;
     word salt = what.salt;
-    for (const std::size_t count : what.outputs) {
-      expected.push_back(mix(model, count, salt++));
+    for (std::size_t i = 0; i != what.outputs.size(); ++i) {
+      const bool reads = what.places[i] == 0 || what.others_read;
+      expected.push_back(mix(reads ? model : std::vector<samples>{}, what.outputs[i], salt++));
     }
     if (what.consumed >= 0) {
       samples written = model[static_cast<std::size_t>(what.consumed)];
@@ -268,10 +297,9 @@ class history {
       }
       expected.push_back(std::move(written));
     }
-    const int device = static_cast<int>(below(static_cast<std::size_t>(devices_)));
     test_work& work = scene_.make(
         1 + below(6), std::move(inputs),
-        [what](gpu_context& gpu, test_work& self) { run_plan(what, gpu, self); }, {device});
+        [what](gpu_context& gpu, test_work& self) { run_plan(what, gpu, self); }, devices);
     work.key = &keys_[below(4)];
     ++waiting_;
     work.when_ordered = [this, &work, expected = std::move(expected)] {
@@ -358,6 +386,7 @@ class history {
   std::mt19937_64 random_;
   std::uint64_t capacity_bytes_ = 0;
   int devices_ = 1;
+  bool are_linked_ = false;
   int waiting_ = 0;
   char keys_[4] = {};
   history_outcome outcome_;

@@ -18,6 +18,7 @@ struct history_options {
   std::uint64_t seed = 1;
   int works = 40;
   bool detects_races = true;
+  bool has_works_of_several = true;  ///< works that have several devices
   /// Changes the scene before it begins.
   std::function<void(scene_options&)> adjust;
   /// Called with the scene when its first device may have been opened, and each work was made.
@@ -41,6 +42,7 @@ struct history_outcome {
   std::uint64_t waits = 0;
   std::uint64_t evictions = 0;
   std::uint64_t works_called_again = 0;
+  std::uint64_t works_of_several = 0;
 };
 
 [[nodiscard]] history_outcome run_history(const history_options& options);

@@ -30,12 +30,14 @@ TEST(random_history, gives_right_values_and_ends) {
   const int rounds = stress_rounds(250);
   std::uint64_t evictions = 0;
   std::uint64_t called_again = 0;
+  std::uint64_t of_several = 0;
   int checked = 0;
   for (std::uint64_t seed = 1; seed <= static_cast<std::uint64_t>(rounds); ++seed) {
     const history_outcome outcome = run_history({.seed = seed});
     expect_clean(outcome, seed);
     evictions += outcome.evictions;
     called_again += outcome.works_called_again;
+    of_several += outcome.works_of_several;
     checked += outcome.values_checked;
     ASSERT_FALSE(outcome.is_stuck);
   }
@@ -43,6 +45,7 @@ TEST(random_history, gives_right_values_and_ends) {
   EXPECT_GT(evictions, static_cast<std::uint64_t>(rounds));
   EXPECT_GT(called_again, static_cast<std::uint64_t>(rounds) / 50);
   EXPECT_GT(checked, 4 * rounds);
+  EXPECT_GT(of_several, static_cast<std::uint64_t>(rounds));
 }
 
 }  // namespace

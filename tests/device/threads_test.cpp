@@ -101,6 +101,38 @@ TEST(threads, body_that_waits_delays_no_other_stream) {
   all.wait_for(1);
 }
 
+// The median of the first ones decides; those that wait for their gate take longer than any limit.
+TEST(threads, bodies_that_take_long_keep_no_other_from_being_submitted) {
+  engine_scene scene{with_threads(1)};
+  static const char key = 0;
+  const auto slow = [&](std::uint64_t share, test_work::body_type body) -> test_work& {
+    test_work& work = scene.make(share, {}, std::move(body));
+    work.key = &key;
+    return work;
+  };
+  completions first;
+  for (int i = 0; i != 5; ++i) {
+    scene.submit(first.counts(slow(1, [](gpu_context& gpu, test_work&) {
+      std::this_thread::sleep_for(milliseconds{1});  // five times the limit, and more
+      gpu.emulate([] {});
+    })));
+  }
+  first.wait_for(5);
+  EXPECT_EQ(scene.engine.facts().bodies_on_spare_threads, 0U);
+  // This body ends only after works that were submitted behind it, to another stream.
+  completions others;
+  completions last;
+  scene.submit(last.counts(slow(1, [&others](gpu_context& gpu, test_work&) {
+    others.wait_for(20);
+    gpu.emulate([] {});
+  })));
+  for (int i = 0; i != 20; ++i) {
+    scene.submit(others.counts(scene.make(2, {}, mixing(16, 0))));
+  }
+  last.wait_for(1);
+  EXPECT_EQ(scene.engine.facts().bodies_on_spare_threads, 1U);
+}
+
 struct pool {
   struct known {
     words handle;
@@ -190,6 +222,75 @@ TEST_P(many_threads, submit_read_and_drop_at_once) {
   on_threads(3, [&](int thread) { submit_and_check(scene, making, shared, thread, devices); });
   for (const pool::known& each : shared.arrays) {
     EXPECT_EQ(values_of(each.handle), each.expected);
+  }
+}
+
+// As above, while some call or some piece of device work fails, by seed.
+void submit_and_expect_types(engine_scene& scene, std::mutex& making, int thread,
+                             std::uint64_t seed) {
+  std::mt19937_64 random{seed * 31 + static_cast<std::uint64_t>(thread)};
+  pool::known before{words{counting(4 * kib)}, counting(4 * kib)};
+  for (int i = 0; i != 12; ++i) {
+    const std::size_t count = 64 + random() % (8 * kib);
+    const word salt = random();
+    test_work* work = nullptr;
+    {
+      const std::lock_guard lock{making};
+      work = &scene.make(1 + random() % 4, {before.handle}, mixing_after_a_mark(count, salt),
+                         {static_cast<int>(random() % 2)});
+    }
+    const auto is_done = std::make_shared<std::atomic<bool>>(false);
+    work->when_completed = [is_done] {
+      is_done->store(true);
+      is_done->notify_all();
+    };
+    scene.submit(*work);
+    if (random() % 2 == 0) {
+      scene.engine.want(*work);
+    }
+    is_done->wait(false);
+    for (const std::exception_ptr& why : {work->error, work->thrown}) {
+      EXPECT_TRUE(why == nullptr || is_a<narke::error>(why)) << message_of(why);
+    }
+    if (work->error == nullptr && work->thrown == nullptr) {
+      before = {work->results.at(0), mixed_on_host({before.expected}, count, salt)};
+    }
+    work->results.clear();
+    try {
+      EXPECT_EQ(values_of(before.handle), before.expected) << "seed " << seed;
+    } catch (const narke::error&) {  // it was on the device that is lost
+      before = {words{counting(4 * kib)}, counting(4 * kib)};
+    }
+  }
+}
+
+TEST(threads, faults_while_several_threads_submit_end_in_right_values_or_typed_errors) {
+  constexpr const char* entries[] = {
+      "event_query",       "event_record", "stream_wait_event", "memcpy_htod_async",
+      "memcpy_dtoh_async", "emulate",      "memcpy_peer_async", "mem_alloc_from_pool_async"};
+  constexpr cu_result codes[] = {cu_result::invalid_value, cu_result::illegal_address,
+                                 cu_result::unknown, cu_result::out_of_memory};
+  const auto rounds = static_cast<std::uint64_t>(stress_rounds(8));
+  for (std::uint64_t seed = 1; seed <= rounds; ++seed) {
+    scene_options options = with_threads(2);
+    options.engine.chunk_bytes = 16 * kib;
+    options.driver.detect_races = false;  // a device that is lost is waited for no more
+    options.driver.perturb = true;
+    options.driver.perturb_delay_us_max = 50;
+    options.driver.seed = seed;
+    options.expects_violations = true;
+    if (seed % 3 == 0) {
+      options.driver.faults = {
+          {.nth = 1 + seed % 17, .code = cu_result::illegal_address, .when_executed = true}};
+    } else {
+      options.driver.faults = {
+          {.entry = entries[seed % 8], .nth = 2 + seed % 11, .code = codes[seed / 2 % 4]}};
+    }
+    engine_scene scene{options};
+    std::mutex making;
+    on_threads(2, [&](int thread) { submit_and_expect_types(scene, making, thread, seed); });
+    scene.finish();
+    EXPECT_EQ(scene.found(true), "") << "seed " << seed;
   }
 }
 
