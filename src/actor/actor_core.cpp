@@ -354,7 +354,7 @@ void actor_core::run_call(task_node& node, cpu_hold hold,
     const internal::cpu_scope cpu{hold, hold == cpu_hold::placement && !methods_take_permit_
                                             ? &record_
                                             : internal::this_thread_state.placement};
-    internal::run_body(node, &record_.gpu_ids, node.id);
+    internal::run_body(node, record_.gpu_ids(), node.id);
   }
   end_call(node);
   if (borrowed != nullptr) {
@@ -375,7 +375,7 @@ void actor_core::run_gpu_call(task_node& node, cpu_hold hold) noexcept {
                                             ? &record_
                                             : internal::this_thread_state.placement};
     constexpr std::uint64_t own_share = std::uint64_t{1} << 63;  // beyond those of the lane
-    internal::run_gpu_call(node, {record_.id | own_share, &record_.gpu_ids, record_.gpu_indices});
+    internal::run_gpu_call(node, record_.id | own_share, record_.gpus);
   }
   end_call(node);
   node.release_ref();

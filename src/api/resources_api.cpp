@@ -15,9 +15,10 @@ namespace narke {
 
 namespace {
 
-// The settings of the running runtime, which is started when nobody ever has.
+// The settings of the running runtime, which is started when nobody ever has, with its GPUs.
 std::shared_ptr<const internal::runtime_settings> running_settings(const char* call) {
   internal::ensure_running(call);
+  internal::know_gpus();
   return internal::current_settings();
 }
 

@@ -67,6 +67,20 @@ ledger::ledger(resource_totals totals)
   check_totals(totals_);
 }
 
+void ledger::add_gpus(const resource_totals& totals) {
+  if (!totals_.gpus.empty()) {
+    throw std::logic_error{"the ledger has its GPUs already"};
+  }
+  check_totals(totals);
+  totals_.gpus = totals.gpus;
+  free_.gpus = full_amounts(totals_).gpus;
+  for (const auto& [name, amount] : totals.custom) {
+    if (totals_.custom.emplace(name, amount).second) {
+      free_.custom.emplace(name, amount);
+    }
+  }
+}
+
 bool ledger::custom_fits(const custom_amount& wanted) const {
   const auto at = free_.custom.find(wanted.name);
   return at != free_.custom.end() && wanted.amount <= at->second;

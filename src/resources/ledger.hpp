@@ -78,6 +78,10 @@ class ledger {
   /// of a lost GPU returns nowhere.
   void release(const allocation& held);
 
+  /// The GPUs of `totals`, and each custom resource that it has more. Throws std::logic_error when
+  /// there are GPUs already, std::invalid_argument when a total is negative.
+  void add_gpus(const resource_totals& totals);
+
   /// Nothing is free there from here on. A second time does nothing. Throws std::logic_error when
   /// there is no such GPU.
   void lose_gpu(int index);

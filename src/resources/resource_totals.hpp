@@ -1,4 +1,5 @@
-// What there is to give out, as a value: fixed when the runtime starts, but for GPUs that are lost.
+// What there is to give out, as a value: fixed when the runtime starts, but for GPUs that are
+// looked up later or are lost.
 #pragma once
 
 #include <cstdint>

@@ -42,6 +42,12 @@ struct engine_state {
   clock::time_point started;                         // guarded by mutex
   task_totals before;                                // guarded by mutex: counts of earlier runtimes
   std::atomic<std::uint32_t> starts{0};
+
+  // Held while the GPUs are looked up, and while they are let go. Never inside `mutex`; inside
+  // `life`, which a thread that looks them up does not take: shutdown may be waiting for its task.
+  std::mutex gpus;
+  // Written under `gpus`. Read without it: who reads false sees all that is known of GPUs.
+  std::atomic<bool> has_unknown_gpus{false};
 };
 
 engine_state& engine() {
@@ -81,7 +87,7 @@ void connect_actors() {
 void start_locked(const runtime_options& options) {
   static const bool at_exit = [] {
     connect_actors();
-    connect_gpu_engine();
+    connect_gpu_engine(know_gpus);
     start_tick_calibration();
     return std::atexit(shut_down_at_exit) == 0;
   }();
@@ -98,6 +104,7 @@ void start_locked(const runtime_options& options) {
   worker_pool::instance().start(settings->totals.cpus);
   start_gpus(*settings);
   engine_state& state = engine();
+  state.has_unknown_gpus.store(!settings->knows_gpus, std::memory_order_release);
   {
     const std::lock_guard lock{state.mutex};
     state.settings = std::move(settings);
@@ -202,7 +209,11 @@ bool stop_runtime(std::chrono::nanoseconds timeout) {
   current_phase.store(runtime_phase::stopped, std::memory_order_seq_cst);
   worker_pool::instance().stop();
   drop_what_is_left();
-  stop_gpus();
+  {
+    const std::lock_guard gpus{state.gpus};
+    state.has_unknown_gpus.store(false, std::memory_order_release);
+    stop_gpus();
+  }
   set_store_limit_bytes(0);
   return true;
 }
@@ -229,7 +240,55 @@ void ensure_running(const char* call) {
   ensure_running(call);
 }
 
+namespace {
+
+bool is_about_gpus(const resource_request& request) {
+  return !request.gpus.is_zero() || request.gpu_memory_bytes != 0 ||
+         request.wish == placement_wish::gpu ||
+         std::any_of(
+             request.custom.begin(), request.custom.end(),
+             [](const custom_amount& each) { return each.name.starts_with("accelerator_type:"); });
+}
+
+// What the driver says of its GPUs in addition to what was known before.
+void log_what_is_said_first(const std::vector<std::string>& before,
+                            const std::vector<std::string>& warnings) {
+  for (const std::string& warning : warnings) {
+    if (std::find(before.begin(), before.end(), warning) == before.end()) {
+      log_warning(warning);
+    }
+  }
+}
+
+}  // namespace
+
+void know_gpus() noexcept {
+  engine_state& state = engine();
+  if (!state.has_unknown_gpus.load(std::memory_order_acquire)) {
+    return;
+  }
+  const std::lock_guard lock{state.gpus};
+  if (!state.has_unknown_gpus.load(std::memory_order_relaxed)) {
+    return;
+  }
+  try {
+    const auto before = current_settings();
+    auto known = std::make_shared<const runtime_settings>(with_gpus_looked_up(*before));
+    log_what_is_said_first(before->described.warnings, known->described.warnings);
+    start_gpus(*known);
+    placement_lane::instance().add_gpus(known->totals);
+    const std::lock_guard settings_lock{state.mutex};
+    state.settings = std::move(known);
+  } catch (const std::exception& failed) {
+    log_error(fmt::format("the GPUs cannot be looked up, and none is used: {}", failed.what()));
+  }
+  state.has_unknown_gpus.store(false, std::memory_order_release);
+}
+
 void check_feasible(const resource_request& request, const std::string& who) {
+  if (is_about_gpus(request)) {
+    know_gpus();
+  }
   if (const auto reason = placement_lane::instance().infeasible_reason(request)) {
     throw infeasible_request{
         fmt::format("{} {}, so it could never run. Ask for less, or give narke::init more "
@@ -304,6 +363,7 @@ runtime_facts facts_now(const runtime_settings& settings) {
 }
 
 std::string report_now() {
+  know_gpus();
   const auto settings = current_settings();
   report_inputs inputs{
       .described = settings->described,

@@ -25,6 +25,9 @@ bool stop_runtime(std::chrono::nanoseconds timeout);
 void ensure_running(const char* call);
 /// Throws infeasible_request unless this machine can meet `request`. `who`: for the message.
 void check_feasible(const resource_request& request, const std::string& who);
+/// Asks the CUDA driver for its devices when nobody has yet: before whatever names, counts or wants
+/// GPUs. Programs that never do never initialise the driver. Any thread, also inside tasks.
+void know_gpus() noexcept;
 /// How often a runtime was started: what was found feasible holds for one start.
 std::uint32_t start_count() noexcept;
 

@@ -135,6 +135,7 @@ void start_gpus(const runtime_settings& settings) {
   if (described.gpus.front().is_emulated) {
     start_emulated(driver, described);
     options.is_emulated = true;
+    options.verifies_links = driver.null == nullptr;  // it moves no bytes
     options.reserve_bytes = 0;
   } else {
     cuda_driver loaded = load_cuda_driver();

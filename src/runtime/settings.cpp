@@ -116,6 +116,16 @@ std::optional<device_count_and_memory> emulated_gpus_asked(const runtime_options
   return std::nullopt;
 }
 
+void count_gpus(runtime_settings& settings) {
+  settings.overrides.num_gpus = static_cast<double>(settings.described.gpus.size());
+  for (const gpu_info& gpu : settings.described.gpus) {
+    settings.totals.gpus.push_back(
+        {.id = gpu.index,
+         .memory_bytes = static_cast<std::int64_t>(gpu.memory_total_bytes.value_or(0)),
+         .numa_node = gpu.numa_node.value_or(-1)});
+  }
+}
+
 void apply_gpus(const runtime_options& options,
                 const std::optional<device_count_and_memory>& emulated,
                 runtime_settings& settings) {
@@ -138,13 +148,7 @@ void apply_gpus(const runtime_options& options,
       return link.from >= static_cast<int>(count) || link.to >= static_cast<int>(count);
     });
   }
-  settings.overrides.num_gpus = static_cast<double>(settings.described.gpus.size());
-  for (const gpu_info& gpu : settings.described.gpus) {
-    settings.totals.gpus.push_back(
-        {.id = gpu.index,
-         .memory_bytes = static_cast<std::int64_t>(gpu.memory_total_bytes.value_or(0)),
-         .numa_node = gpu.numa_node.value_or(-1)});
-  }
+  count_gpus(settings);
 }
 
 void apply_memory(const runtime_options& options, runtime_settings& settings) {
@@ -178,17 +182,21 @@ std::vector<custom_amount> custom_totals(const runtime_options& options) {
   }
 }
 
-void apply_resources(const runtime_options& options, runtime_settings& settings) {
-  for (const custom_amount& each : custom_totals(options)) {
-    settings.totals.custom[each.name] = each.amount;
-    settings.overrides.resources[each.name] = each.amount.to_double();
-  }
-  // What narke names itself can be asked for as well, as in Ray.
+// What narke names itself can be asked for as well, as in Ray.
+void count_named_by_narke(runtime_settings& settings) {
   for (const auto& [name, amount] : cluster_resources(settings.described, settings.overrides)) {
     if (name.starts_with("node:") || name.starts_with("accelerator_type:")) {
       settings.totals.custom[name] = quantity::from_double(amount, name);
     }
   }
+}
+
+void apply_resources(const runtime_options& options, runtime_settings& settings) {
+  for (const custom_amount& each : custom_totals(options)) {
+    settings.totals.custom[each.name] = each.amount;
+    settings.overrides.resources[each.name] = each.amount.to_double();
+  }
+  count_named_by_narke(settings);
 }
 
 void apply_switches(const runtime_options& options, runtime_settings& settings) {
@@ -217,8 +225,10 @@ runtime_settings resolve_settings(const runtime_options& options) {
   const named_number gpus = given(options.num_gpus, "num_gpus", "NARKE_NUM_GPUS");
   runtime_settings settings;
   discover_options where;
-  // The driver is not even loaded for a program that wants none of its GPUs.
-  where.with_gpus = !emulated && !(gpus.value && *gpus.value == 0);
+  // The driver is not even loaded for a program that wants none of its GPUs, or has not yet said
+  // that it wants some.
+  where.with_gpus = !emulated && gpus.value && *gpus.value != 0;
+  settings.knows_gpus = emulated || gpus.value;
   where.visible_devices = environment_value("CUDA_VISIBLE_DEVICES");
   settings.described = discover_machine(where);
   apply_cpus(options, settings);
@@ -226,6 +236,20 @@ runtime_settings resolve_settings(const runtime_options& options) {
   apply_memory(options, settings);
   apply_resources(options, settings);
   apply_switches(options, settings);
+  return settings;
+}
+
+runtime_settings with_gpus_looked_up(runtime_settings settings) {
+  discover_options where;
+  where.visible_devices = environment_value("CUDA_VISIBLE_DEVICES");
+  machine found = discover_machine(where);
+  settings.described.gpus = std::move(found.gpus);
+  settings.described.gpu_links = std::move(found.gpu_links);
+  settings.described.cuda_driver_version = std::move(found.cuda_driver_version);
+  settings.described.warnings = std::move(found.warnings);
+  settings.knows_gpus = true;
+  count_gpus(settings);
+  count_named_by_narke(settings);
   return settings;
 }
 

@@ -16,6 +16,8 @@ namespace narke::internal {
 
 struct runtime_settings {
   machine described;  ///< with the GPUs that the runtime manages, no others
+  /// False: the CUDA driver was not asked yet; `described` and `totals` are without GPUs.
+  bool knows_gpus = true;
   resource_overrides overrides;
   resource_totals totals;
   std::int64_t object_store_bytes = 0;
@@ -24,7 +26,11 @@ struct runtime_settings {
   std::optional<std::string> report_file;
 };
 
-/// Throws std::invalid_argument naming the field or the environment variable that is wrong.
+/// Throws std::invalid_argument naming the field or the environment variable that is wrong. Asks
+/// the CUDA driver for its devices only when num_gpus says that some are needed: a program without
+/// GPU tasks is not to pay for that.
 runtime_settings resolve_settings(const runtime_options& options);
+/// Asks the driver. Requires: !settings.knows_gpus. Slow; throws topology_error.
+runtime_settings with_gpus_looked_up(runtime_settings settings);
 
 }  // namespace narke::internal

@@ -17,16 +17,22 @@ placement_core::placement_core(resource_totals totals, int ageing_limit)
 // Events.
 
 void placement_core::on_submitted(ticket t) {
+  const ticket_id id = t.id;
+  if (!try_submit(std::move(t))) {
+    throw std::logic_error{fmt::format("ticket {} can never run", id)};
+  }
+}
+
+bool placement_core::try_submit(ticket t) {
   if (running_.find(t.id) != nullptr) {
     throw std::logic_error{fmt::format("ticket {} runs already", t.id)};
   }
   shape_key key = shape_key::of(std::move(t));
-  if (!pending_.knows_feasible(key)) {
-    if (const auto reason = ledger_.infeasible_reason(key.request)) {
-      throw std::logic_error{fmt::format("ticket {} can never run: {}", t.id, *reason)};
-    }
+  if (!pending_.knows_feasible(key) && ledger_.infeasible_reason(key.request)) {
+    return false;
   }
   pending_.add(std::move(key), t);
+  return true;
 }
 
 bool placement_core::on_cancelled(ticket_id id) {
@@ -54,6 +60,11 @@ void placement_core::on_blocked(ticket_id id) {
 
 void placement_core::on_unblocked(ticket_id id) {
   give_cpus(running_.unblock(id), 1);
+}
+
+void placement_core::on_gpus_known(const resource_totals& totals) {
+  ledger_.add_gpus(totals);
+  running_.set_gpu_count(totals.gpus.size());
 }
 
 void placement_core::on_device_lost(int gpu_index) {

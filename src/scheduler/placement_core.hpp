@@ -76,6 +76,8 @@ class placement_core {
 
   /// Requires: infeasible_reason(t.request) is empty, and the id is not in use.
   void on_submitted(ticket t);
+  /// The same, for a request that may be infeasible: false then, and nothing has happened.
+  [[nodiscard]] bool try_submit(ticket t);
   /// True: it was pending and is gone. False: it is not pending.
   bool on_cancelled(ticket_id id);
   /// A running ticket in stream order: its work is enqueued.
@@ -88,6 +90,8 @@ class placement_core {
   void on_unblocked(ticket_id id);
   /// Whole CPUs handed to this lane.
   void on_permits_granted(int count);
+  /// The GPUs that `totals` has, and the names that it has more. Requires: there were no GPUs.
+  void on_gpus_known(const resource_totals& totals);
   /// By its place in resource_totals::gpus. What runs there is still to be finished, one by one. A
   /// second time does nothing.
   void on_device_lost(int gpu_index);
@@ -99,6 +103,12 @@ class placement_core {
   /// What waited and can never run since a device was lost, oldest first; each is told once and is
   /// not pending any more. infeasible_reason says why.
   [[nodiscard]] std::vector<ticket_id> take_infeasible();
+
+  /// A step would decide nothing and give nothing back: nothing waits and there are no CPUs.
+  [[nodiscard]] bool has_nothing_to_decide() const {
+    return pending_.size() == 0 && permits_held_ == 0 && cpus_in_use_.is_zero() && !collector_ &&
+           passed_other_lane_ == 0;
+  }
 
   // What this lane asks of the other, as of the last step and the events since.
 

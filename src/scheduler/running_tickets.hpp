@@ -36,6 +36,9 @@ class running_tickets {
  public:
   explicit running_tickets(std::size_t gpu_count) : sticky_held_(gpu_count) {}
 
+  /// Requires: nothing runs that holds a GPU.
+  void set_gpu_count(std::size_t count) { sticky_held_.resize(count); }
+
   /// The reference holds until the ticket is removed. Throws std::logic_error when the id is there.
   const running_ticket& add(ticket_id id, running_ticket entry);
   /// Throws std::logic_error when the id is not there, as the next three do.

@@ -22,15 +22,14 @@ namespace {
 
 // The engine's half of one GPU task. The node owns it; the engine and the lane have it only while
 // they have a reference to the node.
-class gpu_task final : public gpu_work {
+class gpu_task final : public gpu_work, public detail::node_memory {
  public:
   explicit gpu_task(task_node& node) : node_{node} {}
 
   task_node& node() noexcept { return node_; }
   placement_record& record() noexcept { return record_; }
-  void set_call(const std::vector<int>* gpu_ids, std::uint64_t submitter_id) noexcept {
-    gpu_ids_ = gpu_ids;
-    submitter_id_ = submitter_id;
+  void set_call(std::shared_ptr<const granted_gpus> gpus) noexcept {
+    set_gpus(std::move(gpus));
     is_call_ = true;
   }
   void wait_until_ordered() noexcept { is_ordered_.wait(false, std::memory_order_acquire); }
@@ -44,7 +43,7 @@ class gpu_task final : public gpu_work {
     node_.gpu->prepare_inputs(visit, context);
   }
   void run_body(gpu_context& gpu) noexcept override {
-    run_gpu_body(node_, gpu, gpu_ids_, submitter_id_);
+    run_gpu_body(node_, gpu, &gpus_->ids, node_.id);
   }
   bool try_rewind() noexcept override { return node_.gpu->try_rewind(); }
   bool body_failed() const noexcept override {
@@ -53,13 +52,14 @@ class gpu_task final : public gpu_work {
 
   void ordered() noexcept override {
     node_.gpu->let_go_inputs();
+    const bool is_told = !is_call_ && placement_lane::instance().ordered_if_nothing_waits(record_);
     if (!node_.has_ended_early()) {  // else whoever published early told those who wait
       publish_ordered(node_, body_failed());
     }
     was_ordered_ = true;
     if (is_call_) {
       tell_ordered();
-    } else {
+    } else if (!is_told) {
       placement_lane::instance().ordered(record_);
     }
   }
@@ -87,14 +87,18 @@ class gpu_task final : public gpu_work {
     node_.release_ref();
   }
 
-  void set_place(placement_record& granted) {
+  void unopened(const std::exception_ptr& why) noexcept override;
+
+  void set_place(const placement_record& granted) {
     share_id = granted.share;
-    devices = granted.gpu_indices;
-    gpu_ids_ = &granted.gpu_ids;
-    submitter_id_ = node_.id;
+    set_gpus(granted.gpus);
   }
 
  private:
+  void set_gpus(std::shared_ptr<const granted_gpus> gpus) noexcept {
+    gpus_ = std::move(gpus);
+    devices = gpus_->indices;
+  }
   void tell_ordered() noexcept {
     is_ordered_.store(true, std::memory_order_release);
     is_ordered_.notify_all();
@@ -102,8 +106,7 @@ class gpu_task final : public gpu_work {
 
   task_node& node_;
   placement_record record_;
-  const std::vector<int>* gpu_ids_ = nullptr;
-  std::uint64_t submitter_id_ = 0;
+  std::shared_ptr<const granted_gpus> gpus_;
   bool is_call_ = false;
   bool was_ordered_ = false;             // the engine's thread alone
   std::atomic<bool> is_ordered_{false};  // of an actor's call: its turn waits for it
@@ -128,6 +131,21 @@ void on_granted(placement_record& record) noexcept {
   gpu_task& work = task_of(node);
   work.set_place(record);
   gpu_engine::instance().submit(work);
+}
+
+// The device is out of use, and the lane knows. Another may do; it is asked for as if for the first
+// time. Whoever cancels meanwhile claims the task, and the grant finds it claimed.
+void gpu_task::unopened(const std::exception_ptr& why) noexcept {
+  placement_lane& lane = placement_lane::instance();
+  if (is_call_ || lane.infeasible_reason(*record_.request)) {
+    completed(why);
+    return;
+  }
+  lane.finished(record_);
+  record_.gpus = nullptr;
+  record_.share = 0;
+  node_.set_state(task_state::ready);
+  lane.submit(record_);
 }
 
 void on_dropped(placement_record& record) noexcept {
@@ -163,7 +181,15 @@ void note_producers(const task_node& node, placement_record& record) {
       &record);
 }
 
+void (*the_gpu_lookup)() noexcept = nullptr;  // written once, before there are tasks
+
 }  // namespace
+
+void look_gpus_up() noexcept {
+  if (the_gpu_lookup != nullptr) {
+    the_gpu_lookup();
+  }
+}
 
 void attach_gpu_task(task_node& node) noexcept {
   auto* work = new gpu_task{node};
@@ -191,18 +217,18 @@ void submit_gpu_task(task_node& node) noexcept {
   placement_lane::instance().submit(record);
 }
 
-void run_gpu_call(task_node& node, const gpu_call_place& place) noexcept {
+void run_gpu_call(task_node& node, std::uint64_t share,
+                  std::shared_ptr<const granted_gpus> gpus) noexcept {
   gpu_task& work = task_of(node);
-  if (place.gpu_indices.empty()) {
+  if (gpus == nullptr || gpus->indices.empty()) {
     finish_with_error(node, std::make_exception_ptr(error{
                                 display_name(node) + " takes a gpu_context, and its actor has no "
                                                      "GPU: give the actor num_gpus"}));
     node.release_ref();
     return;
   }
-  work.share_id = place.share;
-  work.devices = place.gpu_indices;
-  work.set_call(place.gpu_ids, node.id);
+  work.share_id = share;
+  work.set_call(std::move(gpus));
   node.add_ref();  // the work is looked at after its end
   gpu_engine::instance().submit(work);
   {
@@ -212,7 +238,8 @@ void run_gpu_call(task_node& node, const gpu_call_place& place) noexcept {
   node.release_ref();
 }
 
-void connect_gpu_engine() noexcept {
+void connect_gpu_engine(void (*know_gpus)() noexcept) noexcept {
+  the_gpu_lookup = know_gpus;
   the_gpu_wait_hooks.begin = []() -> void* { return new blocked_section; };
   the_gpu_wait_hooks.end = [](void* begun) noexcept {
     delete static_cast<blocked_section*>(begun);
@@ -232,6 +259,7 @@ namespace narke::detail {
 // Where the inputs are there and the queue is short. Without a GPU there is no choice.
 bool gpu_is_the_better_place(const task_info& gpu_info, const result_slot* const* inputs,
                              std::size_t count) noexcept {
+  internal::look_gpus_up();
   internal::gpu_engine& engine = internal::gpu_engine::instance();
   if (engine.device_count() == 0 ||
       internal::placement_lane::instance().infeasible_reason(gpu_info.request())) {

@@ -4,11 +4,12 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
+#include <memory>
 
 #include <narke/detail/task_node.hpp>
 
 #include "device/gpu_engine.hpp"
+#include "worker/placement_lane.hpp"
 
 namespace narke::internal {
 
@@ -17,17 +18,17 @@ void attach_gpu_task(detail::task_node& node) noexcept;
 /// A GPU task whose inputs are ordered, on its way to the placement lane. Takes over one reference.
 void submit_gpu_task(detail::task_node& node) noexcept;
 
-/// The GPUs of an actor.
-struct gpu_call_place {
-  std::uint64_t share = 0;  ///< the actor's own: its methods follow each other
-  const std::vector<int>* gpu_ids = nullptr;
-  const std::vector<int>& gpu_indices;
-};
 /// Runs a GPU method of an actor, and waits until its work is enqueued; the results are published
-/// when it is complete. Requires: claimed. Takes over one reference.
-void run_gpu_call(detail::task_node& node, const gpu_call_place& place) noexcept;
+/// when it is complete. `share`: the actor's own, so that its methods follow each other; `gpus`:
+/// the actor's, null for none. Requires: claimed. Takes over one reference.
+void run_gpu_call(detail::task_node& node, std::uint64_t share,
+                  std::shared_ptr<const granted_gpus> gpus) noexcept;
 
-/// Connects the engine with the layers above it. Once, when the runtime first starts.
-void connect_gpu_engine() noexcept;
+/// Before it is asked whether there is a GPU at all.
+void look_gpus_up() noexcept;
+
+/// Connects the engine with the layers above it. Once, when the runtime first starts. `know_gpus`
+/// looks the GPUs up when that was not done yet.
+void connect_gpu_engine(void (*know_gpus)() noexcept) noexcept;
 
 }  // namespace narke::internal

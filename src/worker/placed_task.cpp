@@ -44,7 +44,7 @@ void submit_placed(task_node& node) noexcept {
                                       .dropped = on_dropped,
                                       .owner = &node,
                                       .task = &node,
-                                      .gpu_ids = {}};
+                                      .gpus = nullptr};
   node.lane_data = record;
   placement_lane::instance().submit(*record);
 }
@@ -55,7 +55,7 @@ detail::runnable* execute_placed(task_node& node) noexcept {
   const bool is_ours = node.claim(task_state::ready);
   if (is_ours) {
     const cpu_scope cpu{cpu_hold::placement, record.get()};
-    run_body(node, &record->gpu_ids, node.id);
+    run_body(node, record->gpu_ids(), node.id);
   }
   detail::runnable* next = placement_lane::instance().finished_next(*record);
   if (is_ours) {

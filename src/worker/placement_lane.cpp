@@ -16,8 +16,16 @@ placement_lane& placement_lane::instance() {
 void placement_lane::configure(const resource_totals& totals) {
   const std::lock_guard lock{mutex_};
   core_ = std::make_unique<placement_core>(totals);
-  records_.clear();  // what an earlier runtime's late turns still hold is nobody's now
+  known_shares_ = {};
+  records_ = {};  // what an earlier runtime's late turns still hold is nobody's now
   head_ticks_.store(no_ticks, std::memory_order_seq_cst);
+}
+
+void placement_lane::add_gpus(const resource_totals& totals) {
+  const std::lock_guard lock{mutex_};
+  if (core_ != nullptr) {
+    core_->on_gpus_known(totals);
+  }
 }
 
 std::optional<std::string> placement_lane::infeasible_reason(const resource_request& request) {
@@ -27,20 +35,28 @@ std::optional<std::string> placement_lane::infeasible_reason(const resource_requ
 
 // One event, the decisions that follow from it, and what they ask for, carried out after the lock.
 template <class Event>
-void placement_lane::handle(Event&& event, std::uint64_t fast_lane_head,
+void placement_lane::handle(Event&& event, std::optional<std::uint64_t> fast_lane_head,
                             detail::runnable** next) noexcept {
   decisions made;
   {
     const std::lock_guard lock{mutex_};
     std::forward<Event>(event)();
-    decide_locked(made, fast_lane_head);
+    if (core_ == nullptr || is_settled_locked()) {
+      return;
+    }
+    decide_locked(made, fast_lane_head ? *fast_lane_head : worker_pool::instance().head_ticks());
   }
   carry_out(made, next);
 }
 
 template <class Event>
 void placement_lane::handle(Event&& event, detail::runnable** next) noexcept {
-  handle(std::forward<Event>(event), worker_pool::instance().head_ticks(), next);
+  handle(std::forward<Event>(event), std::nullopt, next);
+}
+
+// Nothing to decide, and no wish that stands from before.
+bool placement_lane::is_settled_locked() const noexcept {
+  return core_->has_nothing_to_decide() && head_ticks_.load(std::memory_order_relaxed) == no_ticks;
 }
 
 // Steps until the core wants no more permits than there are. The wish is written down before the
@@ -53,13 +69,14 @@ void placement_lane::handle(Event&& event, detail::runnable** next) noexcept {
 // wrong, the worker that gets the CPU hands it back. So permits that were handed over, or that
 // nobody used, are not given away again here.
 void placement_lane::decide_locked(decisions& made, std::uint64_t fast_lane_head) {
-  if (core_ == nullptr) {
-    return;
-  }
   for (;;) {
     step_locked(made, fast_lane_head);
     const int wanted = core_->permits_wanted();
-    head_ticks_.store(wanted > 0 ? core_->head_ticks() : no_ticks, std::memory_order_seq_cst);
+    if (wanted > 0) {
+      head_ticks_.store(core_->head_ticks(), std::memory_order_seq_cst);
+    } else if (head_ticks_.load(std::memory_order_relaxed) != no_ticks) {
+      head_ticks_.store(no_ticks, std::memory_order_seq_cst);
+    }
     const int taken = wanted > 0 ? worker_pool::instance().idle().try_take_permits(wanted) : 0;
     if (taken == 0) {
       return;
@@ -73,14 +90,26 @@ void placement_lane::step_locked(decisions& made, std::uint64_t fast_lane_head) 
   const step_result& result = core_->step(fast_lane_head);
   made.permits_to_return += result.permits_to_return;
   for (const assignment& each : result.assignments) {
-    placement_record* record = records_.at(each.id);
-    record->gpu_ids = each.granted->gpu_ids();
+    placement_record* record = *records_.find(each.id);
+    record->gpus = gpus_of(each);
     record->share = each.share;
-    for (const gpu_share& gpu : each.granted->gpus) {
-      record->gpu_indices.push_back(gpu.index);
-    }
     made.granted.push_back(record);
   }
+}
+
+// The numbers of shares are never used again, so what was told of one stays true.
+std::shared_ptr<const granted_gpus> placement_lane::gpus_of(const assignment& made) {
+  known_share& known = known_shares_[made.share % known_shares_.size()];
+  if (made.share != 0 && known.share == made.share) {
+    return known.gpus;
+  }
+  auto gpus = std::make_shared<granted_gpus>();
+  for (const gpu_share& each : made.granted->gpus) {
+    gpus->ids.push_back(each.id);
+    gpus->indices.push_back(each.index);
+  }
+  known = {made.share, gpus};
+  return gpus;
 }
 
 void placement_lane::carry_out(const decisions& made, detail::runnable** next) noexcept {
@@ -102,16 +131,15 @@ void placement_lane::submit(placement_record& record) noexcept {
   bool is_taken = false;
   handle([&] {
     // A submitter that a shutdown and another init overtook finds another machine.
-    is_taken = core_ != nullptr && !core_->infeasible_reason(*record.request);
+    is_taken = core_ != nullptr && core_->try_submit({.id = record.id,
+                                                      .request = *record.request,
+                                                      .submitted_ticks = record.submitted_ticks,
+                                                      .for_life = record.for_life,
+                                                      .in_stream_order = record.in_stream_order,
+                                                      .inputs = record.inputs,
+                                                      .follows = record.follows});
     if (is_taken) {
-      records_.emplace(record.id, &record);
-      core_->on_submitted({.id = record.id,
-                           .request = *record.request,
-                           .submitted_ticks = record.submitted_ticks,
-                           .for_life = record.for_life,
-                           .in_stream_order = record.in_stream_order,
-                           .inputs = record.inputs,
-                           .follows = record.follows});
+      records_.add(record.id, &record);
     }
   });
   if (!is_taken) {
@@ -123,9 +151,7 @@ placement_record* placement_lane::withdraw(ticket_id id) noexcept {
   placement_record* record = nullptr;
   handle([&] {
     if (core_ != nullptr && core_->on_cancelled(id)) {
-      const auto found = records_.find(id);
-      record = found->second;
-      records_.erase(found);
+      record = records_.take(id);
     }
   });
   return record;
@@ -135,7 +161,8 @@ detail::runnable* placement_lane::finished_next(placement_record& record) noexce
   detail::runnable* next = nullptr;
   handle(
       [&] {
-        if (records_.erase(record.id) != 0) {
+        if (records_.find(record.id) != nullptr) {
+          static_cast<void>(records_.take(record.id));
           core_->on_finished(record.id);
         }
       },
@@ -149,9 +176,18 @@ void placement_lane::finished(placement_record& record) noexcept {
   }
 }
 
+bool placement_lane::ordered_if_nothing_waits(const placement_record& record) noexcept {
+  const std::lock_guard lock{mutex_};
+  if (core_ == nullptr || records_.find(record.id) == nullptr || !is_settled_locked()) {
+    return false;
+  }
+  core_->on_ordered(record.id);
+  return true;
+}
+
 void placement_lane::ordered(const placement_record& record) noexcept {
   handle([&] {
-    if (records_.contains(record.id)) {
+    if (records_.find(record.id) != nullptr) {
       core_->on_ordered(record.id);
     }
   });
@@ -165,9 +201,7 @@ void placement_lane::device_lost(int gpu_index) noexcept {
     }
     core_->on_device_lost(gpu_index);
     for (const ticket_id id : core_->take_infeasible()) {
-      const auto found = records_.find(id);
-      hopeless.push_back(found->second);
-      records_.erase(found);
+      hopeless.push_back(records_.take(id));
     }
   });
   for (placement_record* record : hopeless) {
@@ -177,7 +211,7 @@ void placement_lane::device_lost(int gpu_index) noexcept {
 
 void placement_lane::blocked(placement_record& record) noexcept {
   handle([&] {
-    if (records_.contains(record.id)) {
+    if (records_.find(record.id) != nullptr) {
       core_->on_blocked(record.id);
     }
   });
@@ -185,7 +219,7 @@ void placement_lane::blocked(placement_record& record) noexcept {
 
 void placement_lane::unblocked(placement_record& record) noexcept {
   handle([&] {
-    if (records_.contains(record.id)) {
+    if (records_.find(record.id) != nullptr) {
       core_->on_unblocked(record.id);
     }
   });
@@ -209,9 +243,7 @@ void placement_lane::drop_pending() noexcept {
     }
     for (const ticket_id id : core_->pending_ids()) {
       core_->on_cancelled(id);
-      const auto found = records_.find(id);
-      dropped.push_back(found->second);
-      records_.erase(found);
+      dropped.push_back(records_.take(id));
     }
   });
   for (placement_record* record : dropped) {
@@ -227,7 +259,7 @@ std::vector<detail::task_node*> placement_lane::pending_tasks(
     return found;
   }
   for (const ticket_id id : core_->pending_ids()) {
-    detail::task_node* task = records_.at(id)->task;
+    detail::task_node* task = (*records_.find(id))->task;
     if (task != nullptr && is_wanted(*task)) {
       task->add_ref();
       found.push_back(task);

@@ -2,9 +2,9 @@
 // One lane a process.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -13,10 +13,18 @@
 
 #include <narke/detail/task_node.hpp>
 
+#include "base/short_list.hpp"
 #include "resources/resource_request.hpp"
+#include "scheduler/id_table.hpp"
 #include "scheduler/placement_core.hpp"
 
 namespace narke::internal {
+
+/// The GPUs of one allocation. Shared by all tasks that take a share over.
+struct granted_gpus {
+  std::vector<int> ids;
+  std::vector<int> indices;  ///< places in resource_totals::gpus
+};
 
 /// One request to the lane. Owned by the task or the actor that it is for; it stays where it is
 /// until it has finished.
@@ -34,15 +42,19 @@ struct placement_record {
   /// Called, outside every lock, when a device was lost that the request needs; null: `dropped`.
   void (*lost)(placement_record& record) noexcept = nullptr;
   void* owner = nullptr;
-  detail::task_node* task = nullptr;  ///< when it is a task's
-  std::vector<int> gpu_ids;           ///< once granted
+  detail::task_node* task = nullptr;         ///< when it is a task's
+  std::shared_ptr<const granted_gpus> gpus;  ///< once granted
 
   // Of GPU tasks, whose bodies only enqueue work.
   bool in_stream_order = false;
   input_bytes inputs = {};
   ticket_id follows = 0;
-  share_id share = 0;            ///< once granted
-  std::vector<int> gpu_indices;  ///< once granted: places in resource_totals::gpus
+  share_id share = 0;  ///< once granted
+
+  /// Null: it has none.
+  [[nodiscard]] const std::vector<int>* gpu_ids() const noexcept {
+    return gpus != nullptr ? &gpus->ids : nullptr;
+  }
 };
 
 /// What is in use beside the fast lane.
@@ -59,6 +71,9 @@ class placement_lane {
 
   /// Requires: nothing pending or running.
   void configure(const resource_totals& totals);
+  /// The GPUs of `totals`, and what it has by name beside, once they are known. Requires:
+  /// configured without GPUs.
+  void add_gpus(const resource_totals& totals);
   /// Why this machine can never do that; nullopt when it can. Before the first configure: nullopt.
   [[nodiscard]] std::optional<std::string> infeasible_reason(const resource_request& request);
 
@@ -69,7 +84,10 @@ class placement_lane {
   /// null.
   [[nodiscard]] detail::runnable* finished_next(placement_record& record) noexcept;
   void finished(placement_record& record) noexcept;
-  /// A GPU task's work is enqueued: another may follow it on its share.
+  /// A GPU task's work is enqueued: another may follow it on its share. Told before those who wait
+  /// for its results are made ready, the first of them finds the share at once; but then nobody may
+  /// be waiting already who is younger: false, and nothing has happened.
+  [[nodiscard]] bool ordered_if_nothing_waits(const placement_record& record) noexcept;
   void ordered(const placement_record& record) noexcept;
   /// A GPU, by its place in resource_totals::gpus, is lost. Requests that can never be met any more
   /// are told by `lost`.
@@ -99,14 +117,16 @@ class placement_lane {
 
  private:
   struct decisions {
-    std::vector<placement_record*> granted;
+    short_list<placement_record*, 4> granted;
     int permits_to_return = 0;
   };
 
   template <class Event>
   void handle(Event&& event, detail::runnable** next = nullptr) noexcept;
   template <class Event>
-  void handle(Event&& event, std::uint64_t fast_lane_head, detail::runnable** next) noexcept;
+  void handle(Event&& event, std::optional<std::uint64_t> fast_lane_head,
+              detail::runnable** next) noexcept;
+  [[nodiscard]] bool is_settled_locked() const noexcept;
   void decide_locked(decisions& made, std::uint64_t fast_lane_head);
   void step_locked(decisions& made, std::uint64_t fast_lane_head);
   static void carry_out(const decisions& made, detail::runnable** next) noexcept;
@@ -115,9 +135,16 @@ class placement_lane {
   // submitted, a worker hands its permit over.
   std::atomic<std::uint64_t> head_ticks_{no_ticks};
 
+  [[nodiscard]] std::shared_ptr<const granted_gpus> gpus_of(const assignment& made);
+
   std::mutex mutex_;
-  std::unique_ptr<placement_core> core_;            // guarded by mutex_
-  std::map<ticket_id, placement_record*> records_;  // guarded by mutex_: pending and running
+  std::unique_ptr<placement_core> core_;  // guarded by mutex_
+  id_table<placement_record*> records_;   // guarded by mutex_: pending and running
+  struct known_share {
+    share_id share = 0;
+    std::shared_ptr<const granted_gpus> gpus;
+  };
+  std::array<known_share, 16> known_shares_;  // guarded by mutex_: of late, by the number of each
 };
 
 }  // namespace narke::internal

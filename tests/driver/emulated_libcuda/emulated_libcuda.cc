@@ -96,6 +96,12 @@ EMULATED_EXPORT cu_result cuDriverGetVersion(int* version) {
   return started_driver().table().driver_get_version(version);
 }
 
+/// How often an entry of the table was called; 0 while there is no driver.
+EMULATED_EXPORT std::uint64_t narke_emulated_cuda_calls(const char* entry) {
+  const std::lock_guard lock(mutex);
+  return driver == nullptr ? 0 : driver->calls(entry);
+}
+
 /// Ends the driver: the next bootstrap makes another. Returns how many violations it found, leaks
 /// included, and writes the first one as text.
 EMULATED_EXPORT std::size_t narke_emulated_cuda_end(char* text, std::size_t length) {
