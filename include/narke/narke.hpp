@@ -11,6 +11,7 @@
 //   options.hpp    the options of all of these
 //   resources.hpp  cluster_resources, available_resources, nodes, gpus, report, timeline
 //   cancel.hpp     cancel
+//   serialize.hpp  serializer<T>: your own types in tasks with isolation::process
 //   errors.hpp     what is thrown
 #pragma once
 
@@ -26,5 +27,6 @@
 #include <narke/put.hpp>
 #include <narke/resources.hpp>
 #include <narke/runtime.hpp>
+#include <narke/serialize.hpp>
 #include <narke/size_bytes.hpp>
 #include <narke/task.hpp>

@@ -10,6 +10,7 @@
 #include <narke/detail/callable.hpp>
 #include <narke/detail/either_argument.hpp>
 #include <narke/detail/gpu_task_impl.hpp>
+#include <narke/detail/isolated_task.hpp>
 #include <narke/detail/task_impl.hpp>
 #include <narke/detail/task_info_ref.hpp>
 #include <narke/options.hpp>
@@ -27,6 +28,46 @@ auto launch_task(const callable_source<F>& source, const task_info* info,
   return launch(new node{source.template source<holder>(), std::forward<A>(arguments)...}, info,
                 location);
 }
+
+// The same in a process of its own.
+template <std::size_t N, class F, class... P, class... A>
+auto launch_isolated(const callable_source<F>& source, const task_info* info,
+                     const source_location& location, parameter_list<P...>, A&&... arguments) {
+  using holder = typename callable_source<F>::template holder<P...>;
+  using node = isolated_task<holder, N, P...>;
+  check_can_submit(info);
+  return launch(new node{source.template source<holder>(), std::forward<A>(arguments)...}, info,
+                location);
+}
+
+// How the tasks of a handle are isolated: made only where options are given, as it costs code.
+template <class F, std::size_t N, class Parameters>
+struct isolated_launch;
+template <class F, std::size_t N, class... P>
+struct isolated_launch<F, N, parameter_list<P...>> {
+  using holder = typename callable_source<F>::template holder<P...>;
+  using refs = typename task_impl<holder, N, P...>::refs;
+  using function = refs (*)(const callable_source<F>& source, const task_info* info,
+                            const source_location& location, argument<P>... arguments);
+
+  static refs launch(const callable_source<F>& source, const task_info* info,
+                     const source_location& location, argument<P>... arguments) {
+    return launch_isolated<N>(source, info, location, parameter_list<P...>{},
+                              std::move(arguments)...);
+  }
+  /// Null when the options do not ask for it. Throws std::invalid_argument when they do, and it
+  /// cannot be.
+  static code_address wanted_by(const task_info_ref& info) {
+    if (!is_isolated(info.get())) {
+      return nullptr;
+    }
+    if constexpr (can_be_isolated<F, P...>) {
+      return reinterpret_cast<code_address>(&launch);
+    } else {
+      refuse_isolation_of<F, P...>();
+    }
+  }
+};
 
 // The parameters after the gpu_context&.
 template <std::size_t N, class F, class... P, class... A>
@@ -58,9 +99,12 @@ template <class F, std::size_t N, class... P>
 class remote_function<F, N, detail::parameter_list<P...>> {
   static_assert(detail::check_no_context<P...>());
 
+  using isolated_launch = detail::isolated_launch<F, N, detail::parameter_list<P...>>;
+
  public:
-  remote_function(detail::callable_source<F> source, detail::task_info_ref info)
-      : source_{std::move(source)}, info_{std::move(info)} {}
+  remote_function(detail::callable_source<F> source, detail::task_info_ref info,
+                  detail::code_address isolated = nullptr)
+      : source_{std::move(source)}, info_{std::move(info)}, isolated_{isolated} {}
 
   /// Submits a task and returns at once with the ref to its result, or with N refs. Throws
   /// infeasible_request when this machine can never meet its options, task_cancelled_error while
@@ -68,18 +112,25 @@ class remote_function<F, N, detail::parameter_list<P...>> {
   /// empty ref, and what converting the arguments throws. Any thread.
   auto remote(detail::argument<P>... arguments,
               source_location location = source_location::current()) const {
+    if (isolated_ != nullptr) [[unlikely]] {
+      return reinterpret_cast<typename isolated_launch::function>(isolated_)(
+          source_, info_.get(), location, std::move(arguments)...);
+    }
     return detail::launch_task<N>(source_, info_.get(), location, detail::parameter_list<P...>{},
                                   std::move(arguments)...);
   }
-  /// The same callable with these options and no others.
+  /// The same callable with these options and no others. Throws as task().
   remote_function options(const task_options& replaced) const {
-    return {source_, detail::task_info_ref{replaced}};
+    detail::task_info_ref info{replaced};
+    const detail::code_address isolated = isolated_launch::wanted_by(info);
+    return {source_, std::move(info), isolated};
   }
   /// The same callable, whose tuple, pair or array of M elements becomes M refs. They share
   /// failure, not lifetime.
   template <std::size_t M>
   remote_function<F, M, detail::parameter_list<P...>> num_returns() const {
-    return {source_, info_};
+    using launch = detail::isolated_launch<F, M, detail::parameter_list<P...>>;
+    return {source_, info_, isolated_ != nullptr ? launch::wanted_by(info_) : nullptr};
   }
   /// A task with two implementations: this, and `gpu_function`, a GPU task with these options that
   /// takes the same arguments and returns the same. Each call of remote takes the one that promises
@@ -90,6 +141,9 @@ class remote_function<F, N, detail::parameter_list<P...>> {
     static_assert(detail::gpu_callable<callable>,
                   "narke: with_gpu takes a callable whose first parameter is narke::gpu_context&");
     using parameters = typename detail::parameters_of<callable>::type;
+    if (isolated_ != nullptr) {
+      detail::refuse_isolation("one of two implementations,", typeid(F));
+    }
     return two_way_function<F, callable, N, detail::parameter_list<P...>, parameters>{
         source_, info_, detail::callable_source<callable>{std::forward<Gpu>(gpu_function)},
         detail::task_info_ref{options, detail::task_place::gpu}};
@@ -98,6 +152,7 @@ class remote_function<F, N, detail::parameter_list<P...>> {
  private:
   detail::callable_source<F> source_;
   detail::task_info_ref info_;
+  detail::code_address isolated_ = nullptr;  // null: its tasks run on threads
 };
 
 /// A GPU task. Its body is called on the host when the task is submitted to its device; the results
@@ -231,6 +286,9 @@ class generic_remote_function {
   auto launch(const source_location& location, A&&... arguments) const {
     using parameters = detail::parameter_list<detail::generic_parameter_t<A>...>;
     if constexpr (std::is_invocable_v<F&, detail::generic_parameter_t<A>...>) {
+      if (detail::is_isolated(info_.for_cpu())) [[unlikely]] {
+        return launch_isolated(location, parameters{}, std::forward<A>(arguments)...);
+      }
       return detail::launch_task<N>(source_, info_.for_cpu(), location, parameters{},
                                     std::forward<A>(arguments)...);
     } else if constexpr (std::is_invocable_v<F&, gpu_context&, detail::gpu_parameter_t<A>...>) {
@@ -243,6 +301,20 @@ class generic_remote_function {
     } else {
       return detail::launch_task<N>(source_, info_.for_cpu(), location, parameters{},
                                     std::forward<A>(arguments)...);  // which says what is wrong
+    }
+  }
+
+  template <class... P, class... A>
+  auto launch_isolated(const source_location& location, detail::parameter_list<P...> parameters,
+                       A&&... arguments) const {
+    if constexpr (detail::can_be_isolated<F, P...>) {
+      return detail::launch_isolated<N>(source_, info_.for_cpu(), location, parameters,
+                                        std::forward<A>(arguments)...);
+    } else {
+      detail::refuse_isolation_of<F, P...>();
+      // Never reached; says what it would have returned.
+      return detail::launch_task<N>(source_, info_.for_cpu(), location, parameters,
+                                    std::forward<A>(arguments)...);
     }
   }
 
@@ -261,8 +333,14 @@ auto task(F&& function, const task_options& options) {
     constexpr auto place =
         detail::gpu_callable<callable> ? detail::task_place::gpu : detail::task_place::cpu;
     detail::task_info_ref info{options, place};
-    return remote_function<callable, 0, parameters>{
-        detail::callable_source<callable>{std::forward<F>(function)}, std::move(info)};
+    detail::callable_source<callable> source{std::forward<F>(function)};
+    if constexpr (place == detail::task_place::cpu) {
+      const detail::code_address isolated =
+          detail::isolated_launch<callable, 0, parameters>::wanted_by(info);
+      return remote_function<callable, 0, parameters>{std::move(source), std::move(info), isolated};
+    } else {
+      return remote_function<callable, 0, parameters>{std::move(source), std::move(info)};
+    }
   } else {
     detail::either_info info{options};
     return generic_remote_function<callable, 0>{

@@ -1,5 +1,6 @@
 #include <narke/runtime.hpp>
 
+#include "process/worker_side.hpp"
 #include "runtime/engine.hpp"
 #include "task/task_info.hpp"
 #include "worker/cancel_tree.hpp"
@@ -30,7 +31,8 @@ bool detail::shutdown_within(std::chrono::nanoseconds timeout) {
 }
 
 bool stop_requested() noexcept {
-  if (current_phase.load(std::memory_order_acquire) == runtime_phase::draining) {
+  if (current_phase.load(std::memory_order_acquire) == runtime_phase::draining ||
+      internal::worker_call_is_to_stop()) {
     return true;
   }
   internal::execution* current = this_thread_state.current;

@@ -16,7 +16,9 @@
 #include "base/output_file.hpp"
 #include "base/ticks.hpp"
 #include "observe/event.hpp"
+#include "process/process_pool.hpp"
 #include "runtime/gpu_runtime.hpp"
+#include "runtime/isolation.hpp"
 #include "store/object_store.hpp"
 #include "worker/cancel_tree.hpp"
 #include "worker/execute.hpp"
@@ -88,6 +90,7 @@ void start_locked(const runtime_options& options) {
   static const bool at_exit = [] {
     connect_actors();
     connect_gpu_engine(know_gpus);
+    connect_isolation();
     start_tick_calibration();
     return std::atexit(shut_down_at_exit) == 0;
   }();
@@ -103,6 +106,7 @@ void start_locked(const runtime_options& options) {
   placement_lane::instance().configure(settings->totals);
   worker_pool::instance().start(settings->totals.cpus);
   start_gpus(*settings);
+  start_isolation(*settings);
   engine_state& state = engine();
   state.has_unknown_gpus.store(!settings->knows_gpus, std::memory_order_release);
   {
@@ -208,6 +212,7 @@ bool stop_runtime(std::chrono::nanoseconds timeout) {
   // First the phase, then the workers: who submits after the phase drops the task himself.
   current_phase.store(runtime_phase::stopped, std::memory_order_seq_cst);
   worker_pool::instance().stop();
+  process_pool::instance().stop();
   drop_what_is_left();
   {
     const std::lock_guard gpus{state.gpus};

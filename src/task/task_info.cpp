@@ -41,8 +41,14 @@ void check_what_is_there(const task_options& options) {
     throw_not_there_yet("scheduling", "other than automatic()",
                         "leave it at scheduling::automatic()");
   }
-  if (options.isolation != isolation::thread) {
-    throw_not_there_yet("isolation", "isolation::process", "leave it at isolation::thread");
+}
+
+void check_isolation(const task_options& options, task_place place) {
+  if (place == task_place::gpu && options.isolation == isolation::process) {
+    throw std::invalid_argument{
+        "isolation: isolation::process is for CPU tasks: what a gpu_context enqueues runs on the "
+        "streams of this process. Leave it at isolation::thread, or isolate a task without a "
+        "gpu_context that asks for num_gpus and uses CUDA itself"};
   }
 }
 
@@ -59,8 +65,10 @@ task_info::task_info(const task_options& options, task_place place)
     : name_{options.name},
       request_{place == task_place::gpu ? request_of_gpu_task(options)
                                         : internal::request_from(options, 1)},
-      lane_{request_.is_one_cpu_only() ? task_lane::fast : task_lane::placement} {
+      lane_{request_.is_one_cpu_only() ? task_lane::fast : task_lane::placement},
+      is_isolated_{options.isolation == isolation::process} {
   check_what_is_there(options);
+  check_isolation(options, place);
 }
 
 const char* task_info::trace_name() const noexcept {
@@ -81,7 +89,17 @@ const task_info& default_gpu_info() {
   return *info;
 }
 
-either_info::either_info(const task_options& options) : gpu_{options, task_place::gpu} {
+either_info::either_info(const task_options& options) {
+  if (options.isolation == isolation::process) {
+    cpu_ = task_info_ref{options};  // no GPU task goes there, which for_gpu says
+    try {
+      gpu_ = task_info_ref{options, task_place::gpu};
+    } catch (const std::invalid_argument&) {
+      gpu_refusal_ = std::current_exception();
+    }
+    return;
+  }
+  gpu_ = task_info_ref{options, task_place::gpu};
   try {
     cpu_ = task_info_ref{options};
   } catch (const std::invalid_argument&) {  // gpu_memory without num_gpus

@@ -26,6 +26,8 @@ class task_info {
   [[nodiscard]] const char* trace_name() const noexcept;
   [[nodiscard]] const internal::resource_request& request() const noexcept { return request_; }
   [[nodiscard]] task_lane lane() const noexcept { return lane_; }
+  /// Its body runs in a worker process.
+  [[nodiscard]] bool is_isolated() const noexcept { return is_isolated_; }
   /// For which start of the runtime the request was found feasible; 0: none.
   [[nodiscard]] std::uint32_t feasible_in() const noexcept {
     return feasible_in_.load(std::memory_order_relaxed);
@@ -41,6 +43,7 @@ class task_info {
   const std::string name_;
   const internal::resource_request request_;
   const task_lane lane_;
+  const bool is_isolated_;
   mutable std::atomic<std::uint32_t> refs_{1};
   mutable std::atomic<std::uint32_t> feasible_in_{0};  // written by submitters, each with the same
   mutable std::atomic<const char*> trace_name_{

@@ -30,7 +30,6 @@ TEST_F(later_features, of_tasks_say_so) {
   expect_says_so(narke::task_options{.timeout = 1s});
   expect_says_so(narke::task_options{.scheduling = narke::scheduling::spread()});
   expect_says_so(narke::task_options{.scheduling = narke::scheduling::numa_node(0)});
-  expect_says_so(narke::task_options{.isolation = narke::isolation::process});
 }
 
 TEST_F(later_features, of_actors_say_so) {

@@ -333,6 +333,20 @@ class argument {
       return P(std::move(value_));
     }
   }
+  /// Calls `visit` with what the parameter is made of: the owned value, or a view of its elements.
+  /// Requires: prepare() returned. Changes nothing.
+  template <class Visit>
+  void visit_value(Visit&& visit) const {
+    if (form_ == form::value) {
+      visit(value_);
+    } else if constexpr (is_view) {
+      visit(ref_.view(*ref_.slot));
+    } else if constexpr (is_const_lvalue) {
+      visit(static_cast<const owned&>(ref_.view(*ref_.slot)));
+    } else {
+      visit(static_cast<const owned&>(ref_access::typed<owned>(*ref_.slot).value()));
+    }
+  }
   /// False when the body was given what cannot be given twice.
   [[nodiscard]] bool can_deliver_again() const noexcept { return !is_consumed_; }
 

@@ -61,7 +61,11 @@ class NARKE_EXPORT either_info {
     }
     return cpu_.get();
   }
+  /// Throws when they are bad for a GPU task.
   [[nodiscard]] const task_info* for_gpu() const {
+    if (gpu_refusal_) [[unlikely]] {
+      std::rethrow_exception(gpu_refusal_);
+    }
     return gpu_.get() != nullptr ? gpu_.get() : &default_gpu_info();
   }
 
@@ -69,6 +73,7 @@ class NARKE_EXPORT either_info {
   task_info_ref cpu_;
   task_info_ref gpu_;
   std::exception_ptr cpu_refusal_;
+  std::exception_ptr gpu_refusal_;
 };
 
 }  // namespace narke::detail

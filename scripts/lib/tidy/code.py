@@ -11,7 +11,8 @@ FUNCTION_LINES_MAX = 70
 # Call, where it is banned ("" = everywhere), where it is allowed all the same, what to use instead.
 BANNED = [
     (r"(?<!secure_)\bgetenv\s*\(", ("src/", "include/"), (), "secure_getenv, in one place"),
-    (r"\b(?:setenv|putenv|unsetenv)\s*\(", ("src/", "include/"), ("src/cli/",),
+    (r"\b(?:setenv|putenv|unsetenv)\s*\(", ("src/", "include/"),
+     ("src/cli/", "src/process/worker_start.cpp"),
      "an option: the environment belongs to the user"),
     (r"\batomic_thread_fence\b", ("",), (),
      "an ordering on the atomic itself: ThreadSanitizer does not see fences"),

@@ -1,0 +1,57 @@
+#include "process/call_message.hpp"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "process/exception_record.hpp"
+
+namespace narke::internal {
+
+void write_call(message_writer& to, const isolated_call& call) {
+  to.write(locate(reinterpret_cast<detail::code_address>(call.part->entry())));
+  const detail::code_address function = call.part->function();
+  to.write(function != nullptr ? std::optional{locate(function)} : std::nullopt);
+  to.write(call.id);
+  to.write(std::int32_t{call.attempt});
+  to.write(static_cast<std::uint32_t>(call.gpu_uuids.size()));
+  to.write(call.name);
+  call.part->write_arguments(to);
+}
+
+call_head read_call_head(message_reader& from) {
+  call_head head;
+  head.entry = from.read<code_location>();
+  head.function = from.read<std::optional<code_location>>();
+  head.id = from.read<std::uint64_t>();
+  head.attempt = from.read<std::int32_t>();
+  head.gpu_count = from.read<std::uint32_t>();
+  head.name = from.read<std::string>();
+  return head;
+}
+
+std::exception_ptr read_answer(const isolated_call& call, message&& answer) {
+  const message_kind kind = answer.kind;
+  message_reader from = make_reader(std::move(answer));
+  std::exception_ptr thrown;
+  switch (kind) {
+    case message_kind::value:
+      call.part->read_result(from);
+      break;
+    case message_kind::thrown:
+      thrown = read_exception(from);
+      break;
+    case message_kind::refused:
+      thrown = std::make_exception_ptr(error{
+          fmt::format("{}: isolation::process: {}", call.display_name, from.read<std::string>())});
+      break;
+    default:
+      throw damaged_message{"it is no answer to a call"};
+  }
+  if (from.left() != 0) {
+    throw damaged_message{fmt::format("{} bytes are left of it", from.left())};
+  }
+  return thrown;
+}
+
+}  // namespace narke::internal

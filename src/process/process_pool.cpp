@@ -1,0 +1,315 @@
+#include "process/process_pool.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <narke/errors.hpp>
+
+#include "process/call_message.hpp"
+
+namespace narke::internal {
+
+namespace {
+
+constexpr int starts_max = 64;        // of a call whose workers are killed before it begins
+constexpr int faulty_starts_max = 2;  // of a call whose workers die by themselves before it begins
+// A worker that keeps so much more than when it was fresh is not used again.
+constexpr std::int64_t kept_bytes_max = std::int64_t{64} << 20;
+constexpr std::uint64_t calls_between_looks = 16;
+
+[[noreturn]] void throw_crashed(const isolated_call& call, pid_t worker, const std::string& what) {
+  throw worker_crashed_error{fmt::format(
+      "{}, attempt {}: its worker process {} {}. What it was doing is lost: look at what it wrote "
+      "to standard error, or let it run again by max_retries",
+      call.display_name, call.attempt, worker, what)};
+}
+
+}  // namespace
+
+process_pool& process_pool::instance() {
+  // Never destroyed: threads of the user may still call while static objects go.
+  static auto* pool = new process_pool;
+  return *pool;
+}
+
+/// Steps 1 and 5.
+class process_pool::registration {
+ public:
+  registration(process_pool& pool, running_call& running) : pool_{pool}, running_{running} {
+    const std::lock_guard lock{pool_.mutex_};
+    pool_.running_.emplace(running_.call->node, &running_);
+    pool_.limited_ += running_.call->memory_bytes > 0 ? 1 : 0;
+  }
+  registration(const registration&) = delete;
+  registration& operator=(const registration&) = delete;
+  ~registration() {
+    const std::lock_guard lock{pool_.mutex_};
+    pool_.running_.erase(running_.call->node);
+    pool_.limited_ -= running_.call->memory_bytes > 0 ? 1 : 0;
+  }
+
+ private:
+  process_pool& pool_;
+  running_call& running_;
+};
+
+// A worker for one attempt. Killed, reaped and dropped at the end, unless it is given back.
+class process_pool::lease {
+ public:
+  lease(process_pool& pool, running_call& running)
+      : pool_{pool}, running_{running}, worker_{pool.acquire(running.call->gpu_uuids)} {
+    const std::lock_guard lock{pool_.mutex_};
+    running_.worker = worker_.get();
+    running_.has_begun = false;
+  }
+  lease(const lease&) = delete;
+  lease& operator=(const lease&) = delete;
+  ~lease() {
+    if (worker_ != nullptr) {
+      worker_->kill();
+      static_cast<void>(reaped());
+    }
+  }
+
+  worker_process& worker() noexcept { return *worker_; }
+  /// From here on nobody ends the worker because of this call. Throws what ended the call.
+  void take_from_call() {
+    const std::exception_ptr why = [this] {
+      const std::lock_guard lock{pool_.mutex_};
+      running_.worker = nullptr;
+      return running_.why;
+    }();
+    if (why != nullptr) {
+      std::rethrow_exception(why);
+    }
+  }
+  /// Of a worker that is gone.
+  process_end reaped() noexcept {
+    const process_end end = worker_->reap();
+    const std::lock_guard lock{pool_.mutex_};
+    running_.worker = nullptr;
+    std::erase(pool_.all_, std::exchange(worker_, nullptr));
+    return end;
+  }
+  void give_back() { pool_.give_back(std::exchange(worker_, nullptr)); }
+
+ private:
+  process_pool& pool_;
+  running_call& running_;
+  worker_ptr worker_;
+};
+
+void process_pool::run(const isolated_call& call) {
+  message_writer request;
+  write_call(request, call);
+  running_call running{&call, nullptr, nullptr, false, 0};
+  const registration registered{*this, running};
+  int faults = 0;
+  for (int starts = 1;; ++starts) {
+    const std::optional<process_end> lost = attempt(running, request);
+    if (!lost) {
+      return;
+    }
+    faults += lost->by_kill ? 0 : 1;
+    if (starts == starts_max || faults == faulty_starts_max) {
+      throw worker_crashed_error{fmt::format(
+          "{}, attempt {}: no worker process lived until the task began, the last ended by {}. A "
+          "worker is this program again, up to its main: look at what its static objects do, and "
+          "who kills it",
+          call.display_name, call.attempt, lost->text)};
+    }
+  }
+}
+
+// One worker: nullopt when the call is done, else how the worker ended before the call began.
+// Throws what the call ended by.
+std::optional<process_end> process_pool::attempt(running_call& running,
+                                                 const message_writer& request) {
+  const isolated_call& call = *running.call;
+  lease leased{*this, running};
+  worker_process& worker = leased.worker();
+  const pid_t id = worker.id();
+  try {
+    message answer;
+    const bool is_answered = wait_until_ready(worker) && begin_call(running, worker) &&
+                             send_message(worker.socket(), message_kind::call, request) &&
+                             receive_message(worker.socket(), answer);
+    leased.take_from_call();
+    if (!is_answered) {
+      const bool is_started = worker.calls != 0 && worker.control().started.load(
+                                                       std::memory_order_acquire) == worker.calls;
+      const process_end end = leased.reaped();
+      if (!is_started) {
+        return end;
+      }
+      throw_crashed(call, id, fmt::format("ended by {} before it was done", end.text));
+    }
+    const std::exception_ptr thrown = read_answer(call, std::move(answer));
+    leased.give_back();
+    if (thrown != nullptr) {
+      std::rethrow_exception(thrown);
+    }
+    return std::nullopt;
+  } catch (const damaged_message& damaged) {
+    throw_crashed(call, id, fmt::format("sent what cannot be read: {}", damaged.what()));
+  }
+}
+
+// The worker's hello, which the first call waits for.
+bool process_pool::wait_until_ready(worker_process& worker) {
+  if (worker.is_ready) {
+    return true;
+  }
+  message hello;
+  if (!receive_message(worker.socket(), hello)) {
+    return false;
+  }
+  if (hello.kind == message_kind::cannot_start) {
+    throw error{fmt::format("narke: isolation::process: {}",
+                            make_reader(std::move(hello)).read<std::string>())};
+  }
+  if (hello.kind != message_kind::hello) {
+    throw damaged_message{"it did not begin with hello"};
+  }
+  worker.is_ready = true;
+  worker.fresh_bytes = worker.resident_bytes();
+  return true;
+}
+
+// False when the call was ended before.
+bool process_pool::begin_call(running_call& running, worker_process& worker) {
+  const bool is_limited = running.call->memory_bytes > 0;
+  const std::int64_t bytes = is_limited ? worker.resident_bytes() : 0;
+  const std::lock_guard lock{mutex_};
+  if (running.why != nullptr) {
+    return false;
+  }
+  running.number = ++worker.calls;
+  running.base_bytes = bytes;
+  running.has_begun = true;
+  if (running.is_to_stop) {
+    worker.control().asked_to_stop.store(running.number, std::memory_order_release);
+  }
+  if (is_limited) {
+    wake_keeper();
+  }
+  return true;
+}
+
+bool process_pool::end(const detail::task_node& node, const std::exception_ptr& why) noexcept {
+  const std::lock_guard lock{mutex_};
+  const auto found = running_.find(&node);
+  if (found == running_.end()) {
+    return false;
+  }
+  end_locked(*found->second, why);
+  return true;
+}
+
+void process_pool::end_locked(running_call& running, const std::exception_ptr& why) noexcept {
+  if (running.why == nullptr) {
+    running.why = why;
+  }
+  if (running.worker != nullptr) {
+    running.worker->kill();
+  }
+}
+
+bool process_pool::ask_to_stop(const detail::task_node& node) noexcept {
+  const std::lock_guard lock{mutex_};
+  const auto found = running_.find(&node);
+  if (found == running_.end()) {
+    return false;
+  }
+  ask_to_stop_locked(*found->second);
+  return true;
+}
+
+void process_pool::ask_all_to_stop() noexcept {
+  const std::lock_guard lock{mutex_};
+  for (const auto& [node, running] : running_) {
+    ask_to_stop_locked(*running);
+  }
+}
+
+void process_pool::ask_to_stop_locked(running_call& running) noexcept {
+  running.is_to_stop = true;
+  if (running.worker != nullptr && running.has_begun) {
+    running.worker->control().asked_to_stop.store(running.number, std::memory_order_release);
+  }
+}
+
+process_pool::worker_ptr process_pool::acquire(const std::vector<std::string>& gpu_uuids) {
+  std::unique_lock lock{mutex_};
+  for (auto each = idle_.rbegin(); each != idle_.rend(); ++each) {
+    if ((*each)->gpu_uuids() == gpu_uuids) {
+      worker_ptr taken = std::move(*each);
+      idle_.erase(std::next(each).base());
+      return taken;
+    }
+  }
+  start_keeper_locked();
+  spawn_request request{&gpu_uuids, nullptr, nullptr, false};
+  spawns_.push_back(&request);
+  wake_keeper();
+  spawned_.wait(lock, [&] { return request.is_done; });
+  if (request.failed != nullptr) {
+    std::rethrow_exception(request.failed);
+  }
+  return std::move(request.made);
+}
+
+// A worker that has grown fat is fresh again as another process.
+void process_pool::give_back(worker_ptr worker) {
+  const bool is_fat = worker->calls % calls_between_looks == 0 &&
+                      worker->resident_bytes() - worker->fresh_bytes > kept_bytes_max;
+  const std::lock_guard lock{mutex_};
+  worker_ptr leaving;
+  if (is_fat) {
+    leaving = std::move(worker);
+  } else {
+    idle_.push_back(std::move(worker));
+    if (idle_.size() > idle_max_) {
+      leaving = std::move(idle_.front());
+      idle_.pop_front();
+    }
+  }
+  if (leaving != nullptr) {
+    let_end_locked(std::move(leaving));
+    wake_keeper();
+  }
+}
+
+void process_pool::let_end_locked(worker_ptr worker) {
+  worker->ask_to_end();
+  std::erase(all_, worker);
+  ending_.push_back({std::move(worker), ending_rounds});
+}
+
+void process_pool::keep_idle(std::size_t count) noexcept {
+  const std::lock_guard lock{mutex_};
+  idle_max_ = count;
+}
+
+void process_pool::stop() noexcept {
+  std::thread keeper;
+  {
+    const std::lock_guard lock{mutex_};
+    if (!keeper_.joinable()) {
+      return;
+    }
+    is_stopping_ = true;
+    keeper = std::move(keeper_);
+    wake_keeper();
+  }
+  keeper.join();
+  const std::lock_guard lock{mutex_};
+  is_stopping_ = false;
+  ::close(std::exchange(wake_file_, -1));
+}
+
+}  // namespace narke::internal
