@@ -80,10 +80,18 @@ class imports_of_program {
       const ElfW(Phdr)& segment = program.dlpi_phdr[i];
       if (segment.p_type == PT_DYNAMIC) {
         entries_ = reinterpret_cast<const ElfW(Dyn)*>(base_ + segment.p_vaddr);
+      } else if (segment.p_type == PT_GNU_RELRO) {
+        read_only_begin_ = base_ + segment.p_vaddr;
+        read_only_end_ = read_only_begin_ + segment.p_memsz;
       }
     }
   }
 
+  /// Whether the loader has made the entry read-only.
+  [[nodiscard]] bool is_read_only(void** slot) const {
+    const auto at = reinterpret_cast<std::uintptr_t>(slot);
+    return at >= read_only_begin_ && at < read_only_end_;
+  }
   /// Null when the program does not import it.
   void** slot_of(std::string_view name) const {
     if (entries_ == nullptr) {
@@ -122,34 +130,44 @@ class imports_of_program {
 
   const std::uintptr_t base_;
   const ElfW(Dyn) * entries_ = nullptr;
+  std::uintptr_t read_only_begin_ = 0;
+  std::uintptr_t read_only_end_ = 0;
 };
 
-void** find_start_slot() {
-  void** slot = nullptr;
+struct start_slot {
+  void** address = nullptr;
+  bool is_read_only = false;
+};
+
+start_slot find_start_slot() {
+  start_slot slot;
   ::dl_iterate_phdr(
       [](dl_phdr_info* program, std::size_t, void* found) {
-        *static_cast<void***>(found) = imports_of_program{*program}.slot_of("__libc_start_main");
+        const imports_of_program imports{*program};
+        auto& into = *static_cast<start_slot*>(found);
+        into.address = imports.slot_of("__libc_start_main");
+        into.is_read_only = imports.is_read_only(into.address);
         return 1;  // the first is the executable
       },
       &slot);
   return slot;
 }
 
-// The table is read-only once the loader is done with it.
-bool write_slot(void** slot, void* address) {
+bool write_slot(const start_slot& slot, void* address) {
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const auto first = reinterpret_cast<std::uintptr_t>(slot) / page * page;
-  if (::mprotect(reinterpret_cast<void*>(first), page, PROT_READ | PROT_WRITE) != 0) {
+  void* first =
+      reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(slot.address) / page * page);
+  if (slot.is_read_only && ::mprotect(first, page, PROT_READ | PROT_WRITE) != 0) {
     return false;
   }
-  *slot = address;
-  return true;
+  *slot.address = address;
+  return !slot.is_read_only || ::mprotect(first, page, PROT_READ) == 0;
 }
 
 bool take_place_of_main() {
-  void** slot = find_start_slot();
+  const start_slot slot = find_start_slot();
   the_start = reinterpret_cast<start_function>(::dlsym(RTLD_DEFAULT, "__libc_start_main"));
-  return slot != nullptr && the_start != nullptr &&
+  return slot.address != nullptr && the_start != nullptr &&
          write_slot(slot, reinterpret_cast<void*>(&start_worker));
 }
 

@@ -370,4 +370,11 @@ TEST_F(isolation_faults, workers_die_with_their_parent) {
   EXPECT_TRUE(eventually([&] { return !is_running(counts[0]) && !is_running(counts[1]); }));
 }
 
+TEST(isolation_start, a_program_that_is_told_to_be_a_worker_by_a_stranger_refuses) {
+  const std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
+  const int status = std::system(("NARKE_WORKER_OF=1 '" + program + "' --help 2>&1").c_str());
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 126);
+}
+
 }  // namespace

@@ -11,9 +11,12 @@
 #include <filesystem>
 #include <list>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <numeric>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <system_error>
 #include <tuple>
@@ -54,6 +57,14 @@ struct narke::serializer<person> {
 };
 
 namespace {
+
+static_assert(narke::serializable<std::map<std::string, std::vector<std::optional<person>>>>);
+static_assert(!narke::serializable<int*> && !narke::serializable<std::string_view>);
+static_assert(!narke::serializable<std::vector<const char*>>);
+static_assert(!narke::serializable<std::pair<int, void (*)()>>);
+static_assert(!narke::serializable<std::optional<int*>> && !narke::serializable<std::span<int>>);
+static_assert(!narke::serializable<std::unique_ptr<int>> && !narke::serializable<std::mutex>);
+static_assert(!narke::serializable<narke::object_ref<int>>);
 
 const narke::task_options isolated{.isolation = narke::isolation::process};
 
