@@ -59,6 +59,11 @@ void write_as(message_writer& to, const Value& value) {
   }
 }
 
+template <class P>
+void write_argument(message_writer& to, const argument<P>& given) {
+  given.visit_value([&](const auto& value) { write_as<typename owned_for<P>::type>(to, value); });
+}
+
 template <class F>
 F function_of(const worker_call& call) {
   if constexpr (function_pointer<F>) {
@@ -132,13 +137,7 @@ class isolated_task final
     }
   }
   void write_arguments(message_writer& to) const override {
-    std::apply(
-        [&](const auto&... each) {
-          (each.visit_value(
-               [&](const auto& value) { write_as<typename owned_for<P>::type>(to, value); }),
-           ...);
-        },
-        this->arguments_);
+    std::apply([&](const auto&... each) { (write_argument<P>(to, each), ...); }, this->arguments_);
   }
   void read_result(message_reader& from) override {
     const auto check_end = [&from] {
