@@ -64,6 +64,7 @@ class task_elsewhere final : public task_node {
   }
   void invoke() noexcept override {}
   void fail(const std::exception_ptr&) noexcept override {}
+  void clear_results() noexcept override {}
   void register_dependencies() noexcept override {}
   void visit_arguments(bool (*)(void*, const detail::result_slot&), void*) const override {}
   detail::result_slot* slot(std::size_t) noexcept override { return nullptr; }
