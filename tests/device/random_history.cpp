@@ -314,7 +314,8 @@ class history {
       waiting_ -= work.is_ordered ? 0 : 1;
       ++outcome_.works_completed;
       note_failure(work.error);
-      if (!is_a<meant_to_throw>(work.thrown)) {
+      // Else it is the first call's, of a body that was to be called again.
+      if (work.error == nullptr && !is_a<meant_to_throw>(work.thrown)) {
         note_failure(work.thrown);
       }
     };
