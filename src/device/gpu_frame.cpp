@@ -1,6 +1,7 @@
 #include "device/gpu_frame.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <stdexcept>
 #include <utility>
 
@@ -45,9 +46,41 @@ bool gpu_frame::is_in(const internal::gpu_stream& stream) const noexcept {
                      [&](const place& each) { return each.stream == &stream; });
 }
 
-// From memory that is free or can be made free at once; never by waiting while the body holds what
-// it has. Requires: the mutex.
-device_block gpu_frame::take_block(std::size_t on, std::size_t bytes) {
+// What can leave for the host leaves, before it is said that there is no room: a body that has
+// state is not called again. Only copies to the host are waited for, which need no body to get on;
+// the role is another thread's meanwhile. Requires: the mutex. No block: there is none to be had
+// so.
+device_block gpu_frame::wait_for_block(lock_type& lock, std::size_t on, std::size_t bytes) {
+  internal::gpu_device& device = *places[on].device;
+  const std::uint64_t wanted = internal::device_memory::rounded(bytes);
+  // Without threads whoever waits would have to move the engine on himself.
+  while (engine.options_.has_threads && device.phase_ == internal::device_phase::open) {
+    const std::uint64_t used_bytes = device.memory_->used_bytes();
+    if (engine.make_room(device, wanted + device.reserved_bytes_, true)) {
+      cu_result code = cu_result::success;
+      device_block block = device.memory_->allocate(bytes, *places[on].stream, code);
+      if (block || code != cu_result::success) {
+        return block;
+      }
+      engine.make_pieces_whole(device);
+    }
+    if (device.transfers_.empty() && device.memory_->used_bytes() == used_bytes) {
+      return {};
+    }
+    if (device.transfers_.empty()) {
+      continue;
+    }
+    if (!std::exchange(gave_role_up, true)) {
+      engine.give_role_up(*places.front().device);
+    }
+    engine.host_changed_.wait_for(lock, std::chrono::milliseconds{1});
+  }
+  return {};
+}
+
+// From memory that is free or can be made free by copies to the host; never by waiting for another
+// body while this one holds what it has. Requires: the mutex.
+device_block gpu_frame::take_block(lock_type& lock, std::size_t on, std::size_t bytes) {
   place& here = places[on];
   internal::gpu_device& device = *here.device;
   if (device.phase_ != internal::device_phase::open) {
@@ -60,8 +93,9 @@ device_block gpu_frame::take_block(std::size_t on, std::size_t bytes) {
   its.reserved_bytes -= reserved;
   device.reserved_bytes_ -= reserved;
   cu_result code = cu_result::success;
-  device_block block;
-  if (engine.make_room(device, wanted + device.reserved_bytes_, false)) {
+  device_block block = wait_for_block(lock, on, bytes);
+  expect_open(on);
+  if (!block && engine.make_room(device, wanted + device.reserved_bytes_, false)) {
     block = device.memory_->allocate(bytes, *here.stream, code);
     if (!block && code == cu_result::success && device.memory_->trim()) {
       block = device.memory_->allocate(bytes, *here.stream, code);
@@ -99,16 +133,16 @@ array_buffer* gpu_frame::make_output(std::size_t on, std::size_t bytes, device_b
 }
 
 array_ptr gpu_frame::allocate(std::size_t on, std::size_t bytes) {
-  const internal::gpu_engine::lock_type lock{engine.mutex_};
-  array_buffer* buffer = make_output(on, bytes, take_block(on, bytes));
+  internal::gpu_engine::lock_type lock{engine.mutex_};
+  array_buffer* buffer = make_output(on, bytes, take_block(lock, on, bytes));
   buffer->add_ref();
   outputs.push_back(buffer);
   return array_ptr{buffer};
 }
 
 void* gpu_frame::allocate_temporary(std::size_t on, std::size_t bytes) {
-  const internal::gpu_engine::lock_type lock{engine.mutex_};
-  temporaries.push_back({take_block(on, bytes), on});
+  internal::gpu_engine::lock_type lock{engine.mutex_};
+  temporaries.push_back({take_block(lock, on, bytes), on});
   return reinterpret_cast<void*>(temporaries.back().block.begin);
 }
 
@@ -223,7 +257,7 @@ array_ptr gpu_frame::take_for_writing(array_ptr buffer, std::size_t on) {
   // over a link, in no order with this one.
   if (!buffer.get()->is_only(static_cast<std::uint32_t>(1 + given)) || given != 1 ||
       places.size() != 1) {
-    block = take_block(on, buffer.get()->bytes());
+    block = take_block(lock, on, buffer.get()->bytes());
   }
   const internal::scoped_context current{*engine.options_.table, here.device->context_};
   replica& from = *buffer.get()->replica_on(*here.device);

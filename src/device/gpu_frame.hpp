@@ -65,7 +65,9 @@ struct gpu_frame {
 
  private:
   void expect_open(std::size_t on) const;
-  internal::device_block take_block(std::size_t on, std::size_t bytes);
+  using lock_type = std::unique_lock<std::mutex>;
+  internal::device_block take_block(lock_type& lock, std::size_t on, std::size_t bytes);
+  internal::device_block wait_for_block(lock_type& lock, std::size_t on, std::size_t bytes);
   array_buffer* make_output(std::size_t on, std::size_t bytes, internal::device_block block);
 };
 
