@@ -108,6 +108,7 @@ void process_pool::run(const isolated_call& call) {
   write_call(request, call);
   running_call running{&call, nullptr, nullptr, false, 0};
   const registration registered{*this, running};
+  const std::stop_callback on_stop{call.stop, [&] { ask_to_stop(running); }};
   int faults = 0;
   for (int starts = 1;; ++starts) {
     const std::optional<process_end> lost = attempt(running, request);
@@ -219,24 +220,8 @@ void process_pool::end_locked(running_call& running, const std::exception_ptr& w
   }
 }
 
-bool process_pool::ask_to_stop(const detail::task_node& node) noexcept {
+void process_pool::ask_to_stop(running_call& running) noexcept {
   const std::lock_guard lock{mutex_};
-  const auto found = running_.find(&node);
-  if (found == running_.end()) {
-    return false;
-  }
-  ask_to_stop_locked(*found->second);
-  return true;
-}
-
-void process_pool::ask_all_to_stop() noexcept {
-  const std::lock_guard lock{mutex_};
-  for (const auto& [node, running] : running_) {
-    ask_to_stop_locked(*running);
-  }
-}
-
-void process_pool::ask_to_stop_locked(running_call& running) noexcept {
   running.is_to_stop = true;
   if (running.worker != nullptr && running.has_begun) {
     running.worker->control().asked_to_stop.store(running.number, std::memory_order_release);

@@ -1,7 +1,7 @@
 // The worker processes: made when they are needed, used again, ended with the runtime. Any thread.
 //
 // Life of a call, on the thread that runs the task:
-//  1. It is registered: from here on end() and ask_to_stop() find it.
+//  1. It is registered: from here on end() finds it, and its stop token is listened to.
 //  2. A worker of the same GPUs is taken from the idle ones, or the keeper spawns one.
 //  3. The call is sent. The worker notes that the body begins (worker_control::started) before it
 //     calls it, and sends the result, or what was thrown.
@@ -21,6 +21,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -43,6 +44,7 @@ struct isolated_call {
   int attempt = 0;
   std::vector<std::string> gpu_uuids;  ///< all that it sees
   std::int64_t memory_bytes = 0;       ///< limit; 0: none
+  std::stop_token stop;                ///< stop_requested() there turns true with it
 };
 
 class process_pool {
@@ -51,10 +53,9 @@ class process_pool {
 
   /// As detail::run_isolated.
   void run(const isolated_call& call);
-  /// As isolation_hooks.
+  /// Kills the worker that makes the call of `node`, or keeps it from starting: run() then throws
+  /// `why`. False when no such call is under way.
   bool end(const detail::task_node& node, const std::exception_ptr& why) noexcept;
-  bool ask_to_stop(const detail::task_node& node) noexcept;
-  void ask_all_to_stop() noexcept;
 
   /// So many workers stay when nothing is to be done.
   void keep_idle(std::size_t count) noexcept;
@@ -96,7 +97,7 @@ class process_pool {
   void give_back(worker_ptr worker);
   void let_end_locked(worker_ptr worker);
   static void end_locked(running_call& running, const std::exception_ptr& why) noexcept;
-  static void ask_to_stop_locked(running_call& running) noexcept;
+  void ask_to_stop(running_call& running) noexcept;
 
   // The keeper.
   void start_keeper_locked();

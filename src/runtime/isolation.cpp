@@ -1,8 +1,10 @@
 #include "runtime/isolation.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <numeric>
-#include <utility>
+#include <stop_token>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -14,6 +16,9 @@
 #include "runtime/engine.hpp"
 #include "task/isolation_hooks.hpp"
 #include "task/task_info.hpp"
+#include "worker/cancel_tree.hpp"
+#include "worker/execute.hpp"
+#include "worker/lifecycle.hpp"
 #include "worker/thread_state.hpp"
 
 namespace narke::internal {
@@ -40,6 +45,19 @@ std::vector<std::string> visible_gpus() {
   return uuids;
 }
 
+// As narke::stop_token() in the task.
+std::stop_token stop_token_of_task() {
+  execution* current = this_thread_state.current;
+  if (current == nullptr) {
+    return {};
+  }
+  std::stop_token token = cancel_tree::token_of(*current);
+  if (current_phase.load(std::memory_order_seq_cst) != runtime_phase::running) {
+    cancel_tree::stop_all_tokens();  // shutdown has looked before this one was there
+  }
+  return token;
+}
+
 void run_in_process(task_node& node, detail::isolated_part& part) {
   process_pool::instance().run(
       {.node = &node,
@@ -49,7 +67,19 @@ void run_in_process(task_node& node, detail::isolated_part& part) {
        .id = node.id,
        .attempt = node.attempt,
        .gpu_uuids = visible_gpus(),
-       .memory_bytes = node.info != nullptr ? node.info->request().memory_bytes : 0});
+       .memory_bytes = node.info != nullptr ? node.info->request().memory_bytes : 0,
+       .stop = stop_token_of_task()});
+}
+
+// A task that was claimed a moment ago has its call soon, and one that lost it is ready soon.
+void end_by_force(task_node& node) noexcept {
+  if (!detail::is_isolated(node.info)) {
+    return;
+  }
+  const std::exception_ptr why = cancelled_error(node);
+  while (!process_pool::instance().end(node, why) && !node.slot(0)->is_ready()) {
+    std::this_thread::yield();
+  }
 }
 
 // Stands for the task of the parent in the worker: for this_task.
@@ -67,8 +97,33 @@ class task_elsewhere final : public task_node {
   void clear_results() noexcept override {}
   void register_dependencies() noexcept override {}
   void visit_arguments(bool (*)(void*, const detail::result_slot&), void*) const override {}
-  detail::result_slot* slot(std::size_t) noexcept override { return nullptr; }
-  std::size_t slot_count() const noexcept override { return 0; }
+  detail::result_slot* slot(std::size_t) noexcept override { return &slot_; }
+  std::size_t slot_count() const noexcept override { return 1; }
+
+ private:
+  detail::task_slot<void> slot_;
+};
+
+// As the thread that runs a task has it, for the time of one call.
+class execution_scope {
+ public:
+  explicit execution_scope(execution& running) noexcept : running_{running} {
+    this_thread_state.current = &running;
+  }
+  execution_scope(const execution_scope&) = delete;
+  execution_scope& operator=(const execution_scope&) = delete;
+  ~execution_scope() {
+    if (running_.kin != kinship::none) {
+      cancel_tree::end_parent(running_);
+    }
+    if (running_.has_token) {
+      cancel_tree::drop_token(*running_.node);
+    }
+    this_thread_state.current = running_.outer;
+  }
+
+ private:
+  execution& running_;
 };
 
 void run_as_task_here(const call_head& call, const std::function<void()>& body) {
@@ -76,14 +131,8 @@ void run_as_task_here(const call_head& call, const std::function<void()>& body) 
   const std::unique_ptr<task_node, decltype(let_go)> node{new task_elsewhere{call}, let_go};
   std::vector<int> gpu_ids(call.gpu_count);
   std::iota(gpu_ids.begin(), gpu_ids.end(), 0);
-  thread_state& self = this_thread_state;
-  execution running{node.get(), self.current, call.id, &gpu_ids};
-  struct scope {
-    ~scope() { state.current = outer; }
-    thread_state& state;
-    execution* outer;
-  };
-  const scope restored{self, std::exchange(self.current, &running)};
+  execution running{node.get(), this_thread_state.current, call.id, &gpu_ids};
+  const execution_scope scope{running};
   body();
 }
 
@@ -95,12 +144,7 @@ void run_as_task_here(const call_head& call, const std::function<void()>& body) 
 
 void connect_isolation() noexcept {
   the_isolation_hooks.run = run_in_process;
-  the_isolation_hooks.end = [](const task_node& node, const std::exception_ptr& why) noexcept {
-    return process_pool::instance().end(node, why);
-  };
-  the_isolation_hooks.ask_to_stop = [](const task_node& node) noexcept {
-    return process_pool::instance().ask_to_stop(node);
-  };
+  the_force_cancel_hook = end_by_force;
 }
 
 void start_isolation(const runtime_settings& settings) noexcept {

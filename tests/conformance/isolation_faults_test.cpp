@@ -186,6 +186,47 @@ TEST_F(isolation_faults, cancel_by_force_kills) {
   EXPECT_FALSE(narke::cancel(ref, {.force = true}));
 }
 
+// Runs until it is asked to stop.
+int until_stopped(const std::string& path) {
+  shared_counts::add_one(path, 0);
+  while (!narke::stop_requested()) {
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  }
+  return 5;
+}
+
+TEST_F(isolation_faults, cancel_asks_the_worker_to_stop) {
+  shared_counts counts{1};
+  auto ref = narke::task(until_stopped, isolated).remote(counts.path());
+  ASSERT_TRUE(eventually([&] { return counts[0] == 1; }));
+  EXPECT_TRUE(narke::cancel(ref));
+  EXPECT_THROW(narke::get(ref), narke::task_cancelled_error);
+  EXPECT_FALSE(narke::get(narke::task([] { return narke::stop_requested(); }, isolated).remote()));
+}
+
+TEST_F(isolation_faults, cancel_reaches_what_a_task_has_submitted) {
+  shared_counts counts{1};
+  auto parent = narke::task([](const std::string& path) {
+                  return narke::get(narke::task(until_stopped, isolated).remote(path));
+                }).remote(counts.path());
+  ASSERT_TRUE(eventually([&] { return counts[0] == 1; }));
+  EXPECT_TRUE(narke::cancel(parent));
+  EXPECT_THROW(narke::get(parent), narke::task_cancelled_error);
+}
+
+TEST_F(isolation_faults, cancel_by_force_of_what_waits_starts_no_process) {
+  narke_test::gate hold;
+  auto first = narke::task([wait = hold.waiter()] {
+                 wait();
+                 return std::string{};
+               }).remote();
+  auto ref = narke::task(until_stopped, isolated).remote(first);
+  EXPECT_TRUE(narke::cancel(ref, {.force = true}));
+  EXPECT_THROW(narke::get(ref), narke::task_cancelled_error);
+  hold.open();
+  EXPECT_TRUE(children().empty());
+}
+
 TEST_F(isolation_faults, what_a_task_started_dies_with_its_worker) {
   shared_counts counts{1};
   auto start_and_die = narke::task(
@@ -204,16 +245,7 @@ TEST_F(isolation_faults, what_a_task_started_dies_with_its_worker) {
 
 TEST_F(isolation_faults, shutdown_asks_what_runs_there_to_stop) {
   shared_counts counts{1};
-  auto until_stopped = narke::task(
-      [](const std::string& path) {
-        shared_counts::add_one(path, 0);
-        while (!narke::stop_requested()) {
-          std::this_thread::sleep_for(std::chrono::milliseconds{1});
-        }
-        return 5;
-      },
-      isolated);
-  auto ref = until_stopped.remote(counts.path());
+  auto ref = narke::task(until_stopped, isolated).remote(counts.path());
   ASSERT_TRUE(eventually([&] { return counts[0] == 1; }));
   narke::shutdown();
   EXPECT_EQ(narke::get(ref), 5);
