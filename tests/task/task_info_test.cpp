@@ -18,7 +18,9 @@ using narke::detail::task_info_ref;
 using narke::detail::task_lane;
 using narke_test::message_of;
 
-task_lane lane_of(const task_options& options) { return task_info_ref{options}.get()->lane(); }
+task_lane lane_of(const task_options& options) {
+  return task_info_ref{options}.get()->lane();
+}
 
 std::string refused(const task_options& options) {
   return message_of<std::invalid_argument>([&] { task_info_ref{options}; });
@@ -64,8 +66,13 @@ TEST(task_info, says_what_is_not_there_yet) {
   EXPECT_NE(not_there({.timeout = std::chrono::seconds{1}}).find("timeout"), std::string::npos);
   EXPECT_NE(not_there({.scheduling = narke::scheduling::spread()}).find("scheduling"),
             std::string::npos);
-  EXPECT_NE(not_there({.isolation = narke::isolation::process}).find("isolation"),
-            std::string::npos);
+}
+
+TEST(task_info, is_isolated_when_asked_for_and_never_on_a_gpu) {
+  const narke::task_options apart{.isolation = narke::isolation::process};
+  EXPECT_TRUE(task_info_ref{apart}.get()->is_isolated());
+  EXPECT_FALSE(task_info_ref{narke::task_options{}}.get()->is_isolated());
+  EXPECT_THROW((task_info_ref{apart, narke::detail::task_place::gpu}), std::invalid_argument);
 }
 
 TEST(task_info, lives_as_long_as_a_handle_or_a_task_has_it) {
