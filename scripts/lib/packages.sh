@@ -15,6 +15,9 @@ narke_test_packages=(libgtest-dev libgmock-dev python3 python3-jsonschema git)
 # What it takes besides to build and run the benchmarks.
 narke_bench_packages=(libtbb-dev)
 
+# What scripts/fuzz needs besides what it takes to build.
+narke_fuzz_packages=(clang-14 libclang-rt-14-dev)
+
 # narke_missing_packages PKG...: prints those of PKG... that are not installed, one a line.
 narke_missing_packages() {
   local package status

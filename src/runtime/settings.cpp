@@ -1,7 +1,6 @@
 #include "runtime/settings.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <stdexcept>
 #include <string_view>
@@ -11,6 +10,7 @@
 
 #include "base/byte_size.hpp"
 #include "base/environment.hpp"
+#include "base/option_text.hpp"
 #include "resources/resource_request.hpp"
 #include "task/task_info.hpp"
 #include "topology/discover.hpp"
@@ -26,47 +26,6 @@ constexpr double gpus_most = 1'024;
 std::optional<std::string> option_from_environment(const char* variable) {
   auto value = environment_value(variable);
   return value && !value->empty() ? value : std::nullopt;
-}
-
-double number_from(std::string_view text, std::string_view name) {
-  double value = 0;
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (failure != std::errc{} || end != text.data() + text.size()) {
-    throw std::invalid_argument{fmt::format("{}: '{}' is not a number", name, text)};
-  }
-  return value;
-}
-
-bool flag_from(std::string_view text, std::string_view name) {
-  if (text == "1" || text == "true") {
-    return true;
-  }
-  if (text == "0" || text == "false") {
-    return false;
-  }
-  throw std::invalid_argument{fmt::format("{}: '{}' is none of 0, 1, true, false", name, text)};
-}
-
-// "license=2,fpga=1"
-resource_map resources_from(std::string_view text) {
-  resource_map resources;
-  while (!text.empty()) {
-    const std::string_view entry = text.substr(0, text.find(','));
-    text.remove_prefix(std::min(text.size(), entry.size() + 1));
-    const std::size_t equals = entry.find('=');
-    if (equals == std::string_view::npos || equals == 0) {
-      throw std::invalid_argument{fmt::format(
-          "NARKE_RESOURCES: '{}' is not of the form name=amount, as in license=2,fpga=1", entry)};
-    }
-    const std::string name{entry.substr(0, equals)};
-    const double amount =
-        number_from(entry.substr(equals + 1), fmt::format("NARKE_RESOURCES: {}", name));
-    if (!resources.emplace(name, amount).second) {
-      throw std::invalid_argument{
-          fmt::format("NARKE_RESOURCES: {} is named twice; give each resource once", name)};
-    }
-  }
-  return resources;
 }
 
 // A number as given, with the name of where it was given; or the environment's.
@@ -174,7 +133,7 @@ std::vector<custom_amount> custom_totals(const runtime_options& options) {
   if (!options.resources.empty() || !text) {
     return make_custom_totals({options.resources.begin(), options.resources.end()});
   }
-  const resource_map resources = resources_from(*text);
+  const auto resources = amounts_from(*text, "NARKE_RESOURCES");
   try {
     return make_custom_totals({resources.begin(), resources.end()});
   } catch (const std::invalid_argument& refused) {
