@@ -32,6 +32,9 @@ std::vector<std::string_view> words_of(std::string_view text) {
   }
 }
 
+// Each pair of more than these would be a million links for a thousand GPUs.
+constexpr int emulated_gpus_linked_max = 64;
+
 double share_of(std::uint64_t bytes, double share) {
   return std::floor(static_cast<double>(bytes) * share);
 }
@@ -97,6 +100,12 @@ std::vector<gpu_info> emulated_gpus(int count, std::uint64_t memory_bytes) {
 machine with_emulated_gpus(machine described, int count, std::uint64_t memory_bytes) {
   described.gpus = emulated_gpus(count, memory_bytes);
   described.gpu_links.clear();
+  if (count > emulated_gpus_linked_max) return described;
+  for (int from = 0; from < count; ++from) {
+    for (int to = 0; to < count; ++to) {
+      if (from != to) described.gpu_links.push_back({.from = from, .to = to, .peer_access = true});
+    }
+  }
   return described;
 }
 

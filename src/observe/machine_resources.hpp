@@ -37,7 +37,8 @@ std::optional<std::string> accelerator_type(std::string_view gpu_name);
 /// 0 bytes stands for `emulated_gpu_memory_bytes`.
 std::vector<gpu_info> emulated_gpus(int count, std::uint64_t memory_bytes = 0);
 
-/// The machine with these GPUs and no others.
+/// The machine with these GPUs and no others; each reaches the memory of each, which is listed for
+/// up to 64.
 machine with_emulated_gpus(machine described, int count, std::uint64_t memory_bytes = 0);
 
 }  // namespace narke::internal

@@ -8,10 +8,22 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "topology/machine.hpp"
 
 namespace narke::internal {
+
+/// A GPU as the engine uses it.
+struct gpu_use {
+  int index = -1;
+  bool is_open = false;  ///< has had a task
+  bool is_lost = false;
+  std::uint64_t capacity_bytes = 0;  ///< what tasks and arrays may take; 0 until it is open
+  std::uint64_t used_bytes = 0;
+  std::uint64_t peak_bytes = 0;
+  std::uint64_t evictions = 0;  ///< arrays that had to leave it
+};
 
 struct runtime_facts {
   int num_cpus = 0;
@@ -25,6 +37,11 @@ struct runtime_facts {
   std::uint64_t trace_events = 0;
   std::uint64_t trace_events_dropped = 0;
   std::chrono::milliseconds uptime{0};
+  std::vector<gpu_use> gpus;
+  std::uint64_t gpu_tasks = 0;  ///< enqueued on a device
+  std::uint64_t bytes_to_devices = 0;
+  std::uint64_t bytes_to_host = 0;
+  std::uint64_t bytes_between_devices = 0;
 };
 
 /// Where the report is made, which need not be the machine it describes.

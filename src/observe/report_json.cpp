@@ -14,7 +14,7 @@ namespace {
 using json = nlohmann::ordered_json;
 
 constexpr const char* report_schema = "urn:narke:report:1";
-constexpr const char* schema_version = "1.0";
+constexpr const char* schema_version = "1.1";
 
 template <typename T>
 json or_null(const std::optional<T>& value) {
@@ -124,7 +124,27 @@ json links_json(const machine& described) {
     all.push_back({{"from", link.from},
                    {"to", link.to},
                    {"kind", or_null(link.kind)},
-                   {"nvlink_bandwidth_mb_per_s", or_null(link.nvlink_bandwidth_mb_per_s)}});
+                   {"nvlink_bandwidth_mb_per_s", or_null(link.nvlink_bandwidth_mb_per_s)},
+                   {"peer_access", or_null(link.peer_access)}});
+  }
+  return all;
+}
+
+const char* state_of(const gpu_use& gpu) {
+  if (gpu.is_lost) return "lost";
+  return gpu.is_open ? "open" : "closed";
+}
+
+json gpu_uses_json(const std::optional<runtime_facts>& facts) {
+  if (!facts) return nullptr;
+  json all = json::array();
+  for (const gpu_use& gpu : facts->gpus) {
+    all.push_back({{"index", index_or_null(gpu.index)},
+                   {"state", state_of(gpu)},
+                   {"capacity_bytes", size_or_null(gpu.capacity_bytes)},
+                   {"used_bytes", gpu.used_bytes},
+                   {"peak_bytes", gpu.peak_bytes},
+                   {"evictions", gpu.evictions}});
   }
   return all;
 }
@@ -146,7 +166,12 @@ json runtime_json(const std::optional<runtime_facts>& facts) {
           {"object_store_limit_bytes", known(&runtime_facts::object_store_limit_bytes)},
           {"trace_events", known(&runtime_facts::trace_events)},
           {"trace_events_dropped", known(&runtime_facts::trace_events_dropped)},
-          {"uptime_ms", uptime}};
+          {"uptime_ms", uptime},
+          {"gpus", gpu_uses_json(facts)},
+          {"gpu_tasks", known(&runtime_facts::gpu_tasks)},
+          {"bytes_to_devices", known(&runtime_facts::bytes_to_devices)},
+          {"bytes_to_host", known(&runtime_facts::bytes_to_host)},
+          {"bytes_between_devices", known(&runtime_facts::bytes_between_devices)}};
 }
 
 json build_json() {

@@ -180,6 +180,28 @@ void add_resources(indented_text& out, const report_inputs& inputs) {
   }
 }
 
+void add_gpu_use(indented_text& out, const runtime_facts& facts) {
+  for (const gpu_use& gpu : facts.gpus) {
+    if (gpu.is_lost) {
+      out.line(1, "GPU {}: lost", gpu.index);
+    } else if (gpu.is_open) {
+      out.line(1, "GPU {}: {} of {} used, {} at most; {} arrays had to leave", gpu.index,
+               format_byte_size(gpu.used_bytes), format_byte_size(gpu.capacity_bytes),
+               format_byte_size(gpu.peak_bytes), gpu.evictions);
+    }
+  }
+  if (facts.gpu_tasks != 0) {
+    out.line(1, "GPU tasks: {}; copied to devices {}, to the host {}, between devices {}",
+             facts.gpu_tasks, format_byte_size(facts.bytes_to_devices),
+             format_byte_size(facts.bytes_to_host), format_byte_size(facts.bytes_between_devices));
+  }
+}
+
+std::string link_text(const gpu_link& link) {
+  if (!link.kind.empty()) return clean_text(link.kind);
+  return link.peer_access.value_or(false) ? "P2P" : "?";
+}
+
 void add_runtime(indented_text& out, const report_inputs& inputs) {
   if (!inputs.runtime) return;
   const runtime_facts& facts = *inputs.runtime;
@@ -191,6 +213,7 @@ void add_runtime(indented_text& out, const report_inputs& inputs) {
   out.line(1, "object store: {} of {}", format_byte_size(facts.object_store_used_bytes),
            format_byte_size(facts.object_store_limit_bytes));
   out.line(1, "trace: {} events, {} dropped", facts.trace_events, facts.trace_events_dropped);
+  add_gpu_use(out, facts);
 }
 
 void add_build(indented_text& out, const report_inputs& inputs) {
@@ -212,7 +235,7 @@ std::string link_matrix(const machine& described) {
   for (const gpu_link& link : described.gpu_links) {
     const auto from = static_cast<std::size_t>(link.from);  // -1, no GPU, becomes too large
     const auto to = static_cast<std::size_t>(link.to);
-    if (from < count && to < count && !link.kind.empty()) cells[from][to] = clean_text(link.kind);
+    if (from < count && to < count) cells[from][to] = link_text(link);
   }
   const auto label = [](const gpu_info& gpu) { return fmt::format("GPU{}", gpu.index); };
   std::string text = fmt::format("{:6}", "");
@@ -240,7 +263,8 @@ std::string report_text(const report_inputs& inputs) {
     out.block(links);
     out.line(1, "NV# = NVLink, # links or through switches; PIX, PXB = PCI switches; "
                 "PHB = PCI host bridge;");
-    out.line(1, "NODE = within a NUMA node; SYS = between NUMA nodes; ? = unknown");
+    out.line(1, "NODE = within a NUMA node; SYS = between NUMA nodes;");
+    out.line(1, "P2P = reaches its memory, by a way that is not known; ? = unknown");
   }
   add_runtime(out, inputs);
   add_build(out, inputs);

@@ -15,6 +15,7 @@
 #include "base/log.hpp"
 #include "base/output_file.hpp"
 #include "base/ticks.hpp"
+#include "device/gpu_engine.hpp"
 #include "observe/event.hpp"
 #include "process/process_pool.hpp"
 #include "runtime/gpu_runtime.hpp"
@@ -367,6 +368,31 @@ runtime_facts facts_now(const runtime_settings& settings) {
   return facts;
 }
 
+namespace {
+
+void add_gpu_facts(runtime_facts& facts, const machine& described) {
+  if (!gpu_engine::instance().is_started()) {
+    return;  // its facts are of an earlier runtime
+  }
+  const gpu_engine_facts engine = gpu_engine::instance().facts();
+  for (std::size_t i = 0; i != engine.devices.size(); ++i) {
+    const gpu_device_facts& device = engine.devices[i];
+    facts.gpus.push_back({.index = described.gpus.at(i).index,
+                          .is_open = device.is_open,
+                          .is_lost = device.is_lost,
+                          .capacity_bytes = device.capacity_bytes,
+                          .used_bytes = device.used_bytes,
+                          .peak_bytes = device.peak_bytes,
+                          .evictions = device.evictions});
+  }
+  facts.gpu_tasks = engine.works;
+  facts.bytes_to_devices = engine.bytes_to_device;
+  facts.bytes_to_host = engine.bytes_to_host;
+  facts.bytes_between_devices = engine.bytes_between_devices;
+}
+
+}  // namespace
+
 std::string report_now() {
   know_gpus();
   const auto settings = current_settings();
@@ -375,6 +401,7 @@ std::string report_now() {
       .cluster_resources = cluster_resources(settings->described, settings->overrides),
       .available_resources = available_now(*settings),
       .runtime = facts_now(*settings)};
+  add_gpu_facts(*inputs.runtime, settings->described);
   return report_json(inputs);
 }
 

@@ -86,6 +86,10 @@ class Report(CliTest):
         self.assertEqual([gpu["memory.total_bytes"] for gpu in report["gpus"]], [1 << 30] * 2)
         self.assertTrue(all(gpu["is_emulated"] for gpu in report["gpus"]))
         self.assertEqual(len({gpu["uuid"] for gpu in report["gpus"]}), 2)
+        self.assertEqual([(link["from"], link["to"], link["peer_access"])
+                          for link in report["gpu_links"]], [(0, 1, True), (1, 0, True)])
+        self.assertIn("GPU1     P2P     X",
+                      run("report", "--emulated-gpus", "2:1GiB").stdout)
         default = self.report("--emulated-gpus=1")["gpus"][0]
         self.assertEqual(default["memory.total_bytes"], 16 << 30)
         self.assertNotIn("GPU", self.report("--emulated-gpus", "0")["cluster_resources"])

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -48,6 +49,30 @@ TEST_F(report, is_json_with_the_keys_that_programs_read) {
   EXPECT_EQ(whole.at("cluster_resources").at("license"), 1.0);
   EXPECT_EQ(whole.at("available_resources").at("CPU"), 2.0);
   EXPECT_TRUE(whole.contains("schema_version"));
+}
+
+TEST_F(report, tells_how_gpus_are_used_and_linked) {
+  narke::init({.num_cpus = 1, .emulated_gpus = {.count = 2, .memory_bytes = 16 << 20}});
+  const auto before = json::parse(narke::report());
+  EXPECT_EQ(before.at("runtime").at("gpus").at(0).at("state"), "closed");
+  EXPECT_EQ(before.at("gpu_links").size(), 2U);
+  EXPECT_EQ(before.at("gpu_links").at(0).at("peer_access"), true);
+  const auto made = narke::task([](narke::gpu_context& gpu, narke::device_span<const int> x) {
+    auto out = gpu.allocate<int>(x.size());
+    gpu.emulate([=, to = out.data()] { std::copy(x.begin(), x.end(), to); });
+    return out;
+  }).remote(std::vector<int>(1000, 3));
+  EXPECT_EQ(narke::get(made).host()[999], 3);
+  const auto runtime = json::parse(narke::report()).at("runtime");
+  int open = 0;
+  for (const auto& gpu : runtime.at("gpus")) {
+    open += gpu.at("state") == "open";
+    EXPECT_EQ(gpu.at("used_bytes") > 0, gpu.at("state") == "open");
+  }
+  EXPECT_EQ(open, 1);
+  EXPECT_EQ(runtime.at("gpu_tasks"), 1);
+  EXPECT_EQ(runtime.at("bytes_to_devices"), 4000);
+  EXPECT_EQ(runtime.at("bytes_to_host"), 4000);
 }
 
 TEST_F(report, lists_no_gpu_where_there_is_none) {

@@ -88,7 +88,12 @@ TEST(machine_resources, emulated_gpus_replace_the_real_ones_and_their_links) {
   described.gpu_links.push_back({.from = 0, .to = 1, .kind = "NV1"});
   const machine replaced = with_emulated_gpus(described, 2);
   EXPECT_EQ(replaced.gpus.size(), 2U);
-  EXPECT_TRUE(replaced.gpu_links.empty());
+  ASSERT_EQ(replaced.gpu_links.size(), 2U);
+  for (const gpu_link& link : replaced.gpu_links) {
+    EXPECT_EQ(link.kind, "") << "no link of a machine";
+    EXPECT_EQ(link.peer_access, true);
+    EXPECT_EQ(link.from + link.to, 1);
+  }
   EXPECT_EQ(cluster_resources(replaced).at("GPU"), 2.0);
 }
 

@@ -14,6 +14,7 @@ namespace narke::internal {
 namespace {
 
 using nlohmann::json;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using testing::keeps_schema;
@@ -151,6 +152,56 @@ TEST(report, text_shows_gpus_under_their_numa_nodes_and_the_links) {
             "GPU0       X   NV2        0\n"
             "GPU1     NV2     X        1\n");
   EXPECT_THAT(text, HasSubstr(link_matrix(described)));
+}
+
+TEST(report, emulated_gpus_and_the_links_between_them_are_shown) {
+  const machine described =
+      with_emulated_gpus(two_gpu_machine(), 3, std::uint64_t{256} << 20);
+  const std::string text = report_json(inputs_of(described));
+  ASSERT_TRUE(keeps_schema("report.schema.json", text));
+  const json report = json::parse(text);
+  ASSERT_EQ(report.at("gpus").size(), 3U);
+  EXPECT_EQ(report.at("gpus")[2].at("is_emulated"), true);
+  EXPECT_EQ(report.at("gpus")[2].at("memory.total_bytes"), 256 << 20);
+  ASSERT_EQ(report.at("gpu_links").size(), 6U);
+  EXPECT_EQ(report.at("gpu_links")[0].at("kind"), nullptr);
+  EXPECT_EQ(report.at("gpu_links")[0].at("peer_access"), true);
+  EXPECT_EQ(report.at("cluster_resources").at("accelerator_type:emulated"), 1.0);
+  EXPECT_EQ(link_matrix(described),
+            "        GPU0  GPU1  GPU2 NUMANode\n"
+            "GPU0       X   P2P   P2P        ?\n"
+            "GPU1     P2P     X   P2P        ?\n"
+            "GPU2     P2P   P2P     X        ?\n");
+  EXPECT_THAT(report_text(inputs_of(described)),
+              AllOf(HasSubstr("GPU 2: narke emulated GPU, 256 MiB"), HasSubstr("P2P = ")));
+}
+
+TEST(report, how_the_runtime_uses_its_gpus_is_shown) {
+  const machine described = two_gpu_machine();
+  report_inputs inputs = inputs_of(described);
+  EXPECT_EQ(json::parse(report_json(inputs)).at("runtime").at("gpus"), nullptr);
+  inputs.runtime = runtime_facts{.num_cpus = 2, .workers = 2};
+  inputs.runtime->gpus = {{.index = 0,
+                           .is_open = true,
+                           .capacity_bytes = 4 << 20,
+                           .used_bytes = 1 << 20,
+                           .peak_bytes = 3 << 20,
+                           .evictions = 2},
+                          {.index = 1, .is_open = false, .is_lost = true}};
+  inputs.runtime->gpu_tasks = 7;
+  inputs.runtime->bytes_to_devices = 2 << 20;
+  const std::string text = report_json(inputs);
+  ASSERT_TRUE(keeps_schema("report.schema.json", text));
+  const json runtime = json::parse(text).at("runtime");
+  EXPECT_EQ(runtime.at("gpus")[0].at("state"), "open");
+  EXPECT_EQ(runtime.at("gpus")[0].at("used_bytes"), 1 << 20);
+  EXPECT_EQ(runtime.at("gpus")[1].at("state"), "lost");
+  EXPECT_EQ(runtime.at("gpus")[1].at("capacity_bytes"), nullptr);
+  EXPECT_EQ(runtime.at("gpu_tasks"), 7);
+  EXPECT_THAT(report_text(inputs),
+              AllOf(HasSubstr("GPU 0: 1 MiB of 4 MiB used, 3 MiB at most; 2 arrays had to leave\n"),
+                    HasSubstr("GPU 1: lost\n"),
+                    HasSubstr("GPU tasks: 7; copied to devices 2 MiB, to the host 0 bytes")));
 }
 
 TEST(report, a_resource_with_nothing_left_shows_as_0) {
