@@ -257,6 +257,7 @@ void emulator::check_leaks() {
     if (!block.is_freed && !is_lost_ordinal(block.ordinal)) leak(blocks_.describe(block));
   });
   for (const auto& [begin, registration] : registrations_) {
+    if (registration->context != nullptr && is_lost(*registration->context)) continue;
     leak(fmt::format("{} registered bytes at {:#x}", registration->bytes, begin));
   }
 }

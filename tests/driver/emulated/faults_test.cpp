@@ -1,6 +1,7 @@
 // Planned failures: single calls, memory, lost devices, and closures that throw.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <future>
 #include <memory>
@@ -208,6 +209,8 @@ TEST(emulated_faults, what_a_lost_device_held_is_no_leak) {
   const cu_stream stream = scene.stream();
   scene.allocate(scene.pool(), stream, 64);
   scene.event();
+  alignas(4096) static std::array<char, 4096> host;
+  scene.cu.mem_host_register(host.data(), host.size(), cu_mem_host_register_portable);
   scene.driver.lose_device(0, cu_result::launch_failed);
   scene.driver.check_leaks();
   EXPECT_EQ(scene.driver.violation_count(), 0U) << scene.findings();
