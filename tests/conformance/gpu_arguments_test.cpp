@@ -72,11 +72,11 @@ TEST_P(gpu_arguments, of_many_element_types) {
   const narke::array<point> points{std::vector<point>{{1.5, 2}, {2.5, 3}}};
   const auto ref = narke::task([](narke::gpu_context& gpu, narke::device_span<const point> all) {
     auto out = gpu.allocate<std::int64_t>(all.size());
-    gpu.emulate([=, to = out.data()] {
-      for (std::size_t i = 0; i != all.size(); ++i) {
-        to[i] = static_cast<std::int64_t>(all[i].x * 10) + all[i].tag;
+    narke_test::on_stream(gpu, [](auto from, auto to) {
+      for (std::size_t i = 0; i != from.size(); ++i) {
+        to[i] = static_cast<std::int64_t>(from[i].x * 10) + from[i].tag;
       }
-    });
+    }, all, out);
     return out;
   }).remote(points);
   EXPECT_EQ(elements(ref), (std::vector<std::int64_t>{17, 28}));
@@ -175,9 +175,9 @@ TEST_P(gpu_arguments, one_array_read_and_consumed_by_one_task_is_copied) {
   const auto other = x;
   const auto add = [](narke::gpu_context& gpu, narke::device_span<const float> a,
                       narke::array_builder<float> all) {
-    gpu.emulate([=, data = all.data()] {
-      for (std::size_t i = 0; i != a.size(); ++i) data[i] += a[a.size() - 1 - i];
-    });
+    narke_test::on_stream(gpu, [](auto from, auto to) {
+      for (std::size_t i = 0; i != from.size(); ++i) to[i] += from[from.size() - 1 - i];
+    }, a, all);
     return all;
   };
   EXPECT_EQ(elements(narke::task(add).remote(other, std::move(x))), std::vector<float>(8, 9));

@@ -94,12 +94,12 @@ TEST_P(gpu_cancel, shutdown_waits_for_what_runs) {
   const tally started;
   const auto ref = narke::task([=, wait = hold_.waiter()](narke::gpu_context& gpu) {
     auto out = gpu.allocate<int>(1);
-    gpu.emulate([=, to = out.data()] {
-      started.add();
-      wait();
-      *to = 5;
+    narke_test::on_stream(gpu, [=] { started.add(); });
+    narke_test::hold_on_stream(gpu, wait);
+    narke_test::on_stream(gpu, [=](auto to) {
+      to[0] = 5;
       done.add();
-    });
+    }, out);
     return out;
   }).remote();
   started.wait_for(1);

@@ -27,7 +27,7 @@ TEST_P(gpu_context, names_its_device) {
   });
   EXPECT_GE(device, 0);
   EXPECT_LT(device, GetParam());
-  EXPECT_TRUE(emulated);
+  EXPECT_EQ(emulated, !narke_test::uses_cuda());
   EXPECT_EQ(size, 1);
   EXPECT_TRUE(has_stream);
 }
@@ -59,7 +59,7 @@ TEST_P(gpu_context, runs_what_is_enqueued_once_and_in_order) {
   const auto seen = std::make_shared<std::vector<int>>();
   in_body([=](narke::gpu_context& gpu) {
     for (int i = 0; i != 50; ++i) {
-      EXPECT_TRUE(gpu.emulate([=] { seen->push_back(i); }));
+      narke_test::on_stream(gpu, [=] { seen->push_back(i); });
     }
   });
   std::vector<int> expected(50);
@@ -73,8 +73,8 @@ TEST_P(gpu_context, does_not_run_what_is_enqueued_inside_the_body) {
   const tally returns;
   narke_test::gate hold;
   const auto ref = narke::task([=, wait = hold.waiter()](narke::gpu_context& gpu) {
-    gpu.emulate(wait);
-    gpu.emulate([=] { ran.add(); });
+    narke_test::hold_on_stream(gpu, wait);
+    narke_test::on_stream(gpu, [=] { ran.add(); });
     returns.add();
   }).remote();
   returns.wait_for(1);
@@ -87,10 +87,10 @@ TEST_P(gpu_context, does_not_run_what_is_enqueued_inside_the_body) {
 TEST_P(gpu_context, synchronize_waits_for_the_work_so_far) {
   const tally done;
   in_body([=](narke::gpu_context& gpu) {
-    for (int i = 0; i != 10; ++i) gpu.emulate([=] { done.add(); });
+    for (int i = 0; i != 10; ++i) narke_test::on_stream(gpu, [=] { done.add(); });
     gpu.synchronize();
     EXPECT_EQ(done.value(), 10);
-    gpu.emulate([=] { done.add(); });
+    narke_test::on_stream(gpu, [=] { done.add(); });
   });
   EXPECT_EQ(done.value(), 11);
 }
@@ -99,7 +99,7 @@ TEST_P(gpu_context, of_a_body_that_waits_keeps_nobody_from_the_device) {
   narke_test::gate hold;
   const tally waits;
   const auto waiting = narke::task([=, wait = hold.waiter()](narke::gpu_context& gpu) {
-    gpu.emulate(wait);
+    narke_test::hold_on_stream(gpu, wait);
     waits.add();
     gpu.synchronize();
     return 1;
@@ -118,8 +118,11 @@ TEST_P(gpu_context, gives_memory_for_the_time_of_the_body) {
   const auto sum = in_body([](narke::gpu_context& gpu) {
     auto out = gpu.allocate<int>(1);
     auto* scratch = static_cast<int*>(gpu.allocate_temporary(4 * sizeof(int)));
-    gpu.emulate([=] { std::iota(scratch, scratch + 4, 1); });
-    gpu.emulate([=, to = out.data()] { *to = std::accumulate(scratch, scratch + 4, 0); });
+    const narke::device_span<int> four{scratch, 4};
+    narke_test::on_stream(gpu, [](auto all) { std::iota(all.begin(), all.end(), 1); }, four);
+    narke_test::on_stream(
+        gpu, [](auto all, auto to) { to[0] = std::accumulate(all.begin(), all.end(), 0); }, four,
+        out);
     gpu.free_temporary(scratch);
     void* kept = gpu.allocate_temporary(1000);
     EXPECT_NE(kept, nullptr);

@@ -1,6 +1,8 @@
-// Emulated GPUs for the tests of GPU tasks, and bodies that many of them use.
+// GPUs for the tests of GPU tasks, and bodies that many of them use. The GPUs are emulated, or
+// those of this machine: see device_work.hpp.
 #pragma once
 
+#include <support/device_work.hpp>
 #include <support/runtime_fixture.hpp>
 #include <support/values.hpp>
 
@@ -13,9 +15,20 @@ namespace narke_test {
 
 inline constexpr std::size_t mebibyte = std::size_t{1} << 20;
 
+/// Skips the test where CUDA is to be used and has fewer devices.
 inline void start_with_gpus(int count, std::size_t memory_bytes = 256 * mebibyte, int cpus = 2) {
-  narke::init(
-      {.num_cpus = cpus, .emulated_gpus = {.count = count, .memory_bytes = memory_bytes}});
+  if (!uses_cuda()) {
+    narke::init(
+        {.num_cpus = cpus, .emulated_gpus = {.count = count, .memory_bytes = memory_bytes}});
+    return;
+  }
+  if (cuda_device_count() < count) {
+    GTEST_SKIP() << "CUDA has " << cuda_device_count() << " devices here, the test needs " << count;
+  }
+  if (!leave_cuda_memory(count, memory_bytes)) {
+    FAIL() << "an earlier test of this process lost a device: run each in a process of its own";
+  }
+  narke::init({.num_cpus = cpus, .num_gpus = count});
 }
 
 /// For suites that must hold whatever the number of GPUs.
@@ -37,28 +50,27 @@ inline std::vector<float> counted(std::size_t size, float first = 0) {
 template <class T, class F>
 narke::array_builder<T> transformed(narke::gpu_context& gpu, narke::device_span<const T> x, F f) {
   auto out = gpu.allocate<T>(x.size());
-  const bool is_enqueued = gpu.emulate([=, to = out.data()] {
-    for (std::size_t i = 0; i != x.size(); ++i) to[i] = f(x[i]);
-  });
-  EXPECT_TRUE(is_enqueued);
+  on_stream(gpu, [=](auto from, auto to) {
+    for (std::size_t i = 0; i != from.size(); ++i) to[i] = f(from[i]);
+  }, x, out);
   return out;
 }
 
 /// The same in place.
 template <class T, class F>
 void transform_in_place(narke::gpu_context& gpu, narke::array_builder<T>& all, F f) {
-  gpu.emulate([=, data = all.data(), size = all.size()] {
-    for (std::size_t i = 0; i != size; ++i) data[i] = f(data[i]);
-  });
+  on_stream(gpu, [=](auto elements) {
+    for (auto& each : elements) each = f(each);
+  }, all);
 }
 
 inline narke::array_builder<float> saxpy(narke::gpu_context& gpu, float a,
                                          narke::device_span<const float> x,
                                          narke::device_span<const float> y) {
   auto out = gpu.allocate<float>(x.size());
-  gpu.emulate([=, to = out.data()] {
-    for (std::size_t i = 0; i != x.size(); ++i) to[i] = a * x[i] + y[i];
-  });
+  on_stream(gpu, [=](auto xs, auto ys, auto to) {
+    for (std::size_t i = 0; i != xs.size(); ++i) to[i] = a * xs[i] + ys[i];
+  }, x, y, out);
   return out;
 }
 
@@ -77,10 +89,8 @@ std::vector<T> elements(const narke::object_ref<narke::array<T>>& ref) {
 inline narke::object_ref<void> hold_stream(const gate& gate, const tally& started,
                                            const narke::task_options& options = {}) {
   return narke::task([=, wait = gate.waiter()](narke::gpu_context& gpu) {
-           gpu.emulate([=] {
-             started.add();
-             wait();
-           });
+           on_stream(gpu, [=] { started.add(); });
+           hold_on_stream(gpu, wait);
          }, options).remote();
 }
 

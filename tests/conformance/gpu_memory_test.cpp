@@ -30,9 +30,8 @@ NARKE_ON_1_2_GPUS(gpu_memory);
 narke::object_ref<floats> filled(std::size_t mebibytes, float value) {
   return narke::task([=](narke::gpu_context& gpu) {
            auto out = gpu.allocate<float>(mebibytes * floats_per_mebibyte);
-           gpu.emulate([=, data = out.data(), size = out.size()] {
-             std::fill(data, data + size, value);
-           });
+           narke_test::on_stream(
+               gpu, [=](auto all) { std::fill(all.begin(), all.end(), value); }, out);
            return out;
          }).remote();
 }
@@ -113,10 +112,10 @@ TEST_P(gpu_memory, many_that_need_most_of_the_device_take_turns) {
   const auto big = [](narke::gpu_context& gpu, narke::device_span<const float> x, float more) {
     auto scratch = gpu.allocate<float>(x.size());
     auto out = gpu.allocate<float>(x.size());
-    gpu.emulate([=, middle = scratch.data(), to = out.data()] {
-      for (std::size_t i = 0; i != x.size(); ++i) middle[i] = x[i] + more;
-      for (std::size_t i = 0; i != x.size(); ++i) to[i] = middle[i] * 2;
-    });
+    narke_test::on_stream(gpu, [=](auto from, auto middle, auto to) {
+      for (std::size_t i = 0; i != from.size(); ++i) middle[i] = from[i] + more;
+      for (std::size_t i = 0; i != from.size(); ++i) to[i] = middle[i] * 2;
+    }, x, scratch, out);
     return out;
   };
   const auto task = narke::task(big, {.num_gpus = 0.25});

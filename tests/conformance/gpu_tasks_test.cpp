@@ -136,10 +136,10 @@ TEST_P(gpu_tasks, arguments_that_are_plain_values_work_as_of_any_task) {
                        const std::string& text, std::unique_ptr<int> more, std::vector<int> list) {
     auto out = gpu.allocate<float>(2);
     const float sum = float(times + *more + list.at(0)) + float(text.size());
-    gpu.emulate([=, to = out.data(), a = shift[0], b = shift[1]] {
+    narke_test::on_stream(gpu, [=, a = shift[0], b = shift[1]](auto to) {
       to[0] = sum + a;
       to[1] = sum + b;
-    });
+    }, out);
     return out;
   };
   auto ref = narke::task(body).remote(factor, shifts, "four", std::make_unique<int>(10),
@@ -153,11 +153,11 @@ TEST_P(gpu_tasks, its_body_is_called_before_its_inputs_exist) {
   const tally called;
   const auto slow = narke::task([=, wait = hold.waiter()](narke::gpu_context& gpu) {
     auto out = gpu.allocate<float>(1);
-    gpu.emulate([=, to = out.data()] {
-      wait();
+    narke_test::hold_on_stream(gpu, wait);
+    narke_test::on_stream(gpu, [=](auto to) {
       produced.add();
-      *to = 41;
-    });
+      to[0] = 41;
+    }, out);
     return out;
   }).remote();
   const auto next = narke::task([=](narke::gpu_context& gpu, narke::device_span<const float> x) {
@@ -222,7 +222,7 @@ TEST_P(gpu_tasks, are_waited_for_in_every_way) {
 TEST_P(gpu_tasks, may_return_nothing_or_plain_values) {
   const tally done;
   const auto nothing = narke::task([=](narke::gpu_context& gpu) {
-    gpu.emulate([=] { done.add(); });
+    narke_test::on_stream(gpu, [=] { done.add(); });
   }).remote();
   narke::get(nothing);
   EXPECT_EQ(done.value(), 1) << "before the result was there";
@@ -384,7 +384,7 @@ TEST_P(gpu_tasks, whose_refs_are_dropped_run_all_the_same) {
   const tally done;
   for (int i = 0; i != 20; ++i) {
     narke::task([=](narke::gpu_context& gpu) {
-      gpu.emulate([=] { done.add(); });
+      narke_test::on_stream(gpu, [=] { done.add(); });
       return gpu.allocate<float>(10);
     }).remote();
   }
@@ -396,7 +396,7 @@ TEST_P(gpu_tasks, arguments_and_closures_are_let_go_before_the_result_is_there) 
   const auto traffic = narke_test::new_traffic();
   {
     const auto ref = narke::task([](narke::gpu_context& gpu, const narke_test::tracked& given) {
-      gpu.emulate([copy = given] { static_cast<void>(copy); });
+      narke_test::on_stream(gpu, [copy = given] { static_cast<void>(copy); });
       return given.value;
     }).remote(narke_test::tracked{traffic, 5});
     EXPECT_EQ(narke::get(ref), 5);
@@ -432,10 +432,10 @@ TEST_F(two_gpus, one_task_may_have_both) {
     std::sort(ids.begin(), ids.end());
     EXPECT_EQ(ids, (std::vector<int>{0, 1}));
     auto second = gpu.on(1).allocate<float>(2);
-    gpu.on(1).emulate([to = second.data()] {
+    narke_test::on_stream(gpu.on(1), [](auto to) {
       to[0] = 8;
       to[1] = 9;
-    });
+    }, second);
     return std::pair{plus_one(gpu, in), std::move(second)};
   };
   auto [first, second] = narke::task(both, {.num_gpus = 2}).num_returns<2>().remote(x);

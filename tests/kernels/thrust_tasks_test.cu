@@ -1,6 +1,6 @@
 // Thrust's algorithms and the kernels of this project in tasks of the real runtime, on emulated
-// GPUs: by nvcc where there is one, else as C++; the results are the same.
-#include <gtest/gtest.h>
+// GPUs or on CUDA's: by nvcc where there is one, else as C++; the results are the same.
+#include <conformance/gpu_fixture.hpp>
 
 #include <numeric>
 #include <span>
@@ -88,11 +88,7 @@ narke::object_ref<array<float>> stored(std::size_t count, float first, float ste
   return narke::put(array<float>{std::move(values)});
 }
 
-class thrust_tasks : public testing::TestWithParam<int> {
- protected:
-  narke::session session_{narke::runtime_options{
-      .num_cpus = 2, .emulated_gpus = {.count = GetParam(), .memory_bytes = 256U << 20}}};
-};
+class thrust_tasks : public narke_test::on_gpus_test {};
 
 TEST_P(thrust_tasks, a_chain_of_transforms_gives_the_sums) {
   const auto x = stored(10'000, 0, 1);
