@@ -63,6 +63,9 @@ def _write_differences(folder, results):
 
 
 def _summary(results, path):
+    if not results:
+        print(f"nothing to run: this pack has no such checks: {path}")
+        return 0
     count = {}
     for result in results:
         count[result["status"]] = count.get(result["status"], 0) + 1
