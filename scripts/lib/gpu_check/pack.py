@@ -59,7 +59,7 @@ def make(chosen):
     for name in PROGRAMS:
         _take(_built(build, name), folder / "bin")
     for name in benches:
-        _take(_built(build, name), folder / "bench")
+        _take(_built(build, name.removeprefix("bench_")), folder / "bench")
     _take(_built(build, "libcuda.so.1"), folder / "emulated_libcuda")
     _take_libraries(folder, build)
     _take_pictures(folder / "pictures")
@@ -85,7 +85,7 @@ def _bench_targets(build):
     """The benchmarks that this tree has."""
     listed = subprocess.run(["cmake", "--build", build, "--target", "help"], capture_output=True,
                             text=True, check=True).stdout
-    return sorted(set(re.findall(r"^(gpu_\w+): phony", listed, re.MULTILINE)) - set(PROGRAMS))
+    return sorted(set(re.findall(r"^(bench_gpu_\w+): phony", listed, re.MULTILINE)))
 
 
 def _build(build, targets, jobs):

@@ -62,7 +62,9 @@ def _googletest(packed, program, device, environment, wrapper=(), only=None, kin
         if only is None or any(word in name for word in only):
             command = [*wrapper, path, f"--gtest_filter={name}", "--gtest_color=no"]
             label = f"{program}.{name}" if not wrapper else f"{kind}.{program}.{name}"
-            jobs.append(Job(label, command, device, 60 if not wrapper else 240, environment,
+            # The instance with no GPU of a suite over their number runs on the CPU.
+            place = "cpu" if name.endswith("/0") else device
+            jobs.append(Job(label, command, place, 60 if not wrapper else 240, environment,
                             kind=kind))
     return jobs
 
@@ -135,10 +137,11 @@ def compare_demos(results):
 def _benches(packed, is_emulated):
     """Every benchmark once, then every one again: what drifts meets all alike."""
     device = "emulated" if is_emulated else "cuda"
-    environment = {"NARKE_EMULATED_GPUS": "2:4GiB"} if is_emulated else {}
-    options = ["--json", "-", *(["--quick"] if is_emulated else [])]
-    return [Job(f"{program.name}, {repeat} of {REPEATS}", [program, *options], device, 120,
-                environment, answers_json=True, kind="bench")
+    options = ["--json", "-", *(["--emulated", "--quick"] if is_emulated else [])]
+    own = {"gpu_blur": ["--images", packed.folder / "pictures"]}
+    return [Job(f"{program.name}, {repeat} of {REPEATS}",
+                [program, *options, *own.get(program.name, [])], device, 120,
+                answers_json=True, kind="bench")
             for repeat in range(1, REPEATS + 1) for program in packed.benches()]
 
 
