@@ -37,6 +37,8 @@ class Job:
 def run(job):
     """Runs the job to its end, or to its time limit. Returns what is to be written about it."""
     began = time.monotonic()
+    if job.scratch is not None:
+        job.scratch.mkdir(parents=True, exist_ok=True)
     try:
         return _run(job, began)
     finally:

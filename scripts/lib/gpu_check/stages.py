@@ -112,7 +112,7 @@ def _demos(packed, is_emulated):
         kinds["cuda"] = []
     jobs = []
     for device, options in kinds.items():
-        scratch = pathlib.Path(tempfile.gettempdir()) / f"narke-gpu-check-{os.getpid()}-{device}"
+        scratch = _scratch(device)
         jobs.append(Job(f"demo.{device}",
                         [program, "--pictures-only", "--quick", "--images", pictures, "--out",
                          scratch, *options],
@@ -137,12 +137,19 @@ def compare_demos(results):
 def _benches(packed, is_emulated):
     """Every benchmark once, then every one again: what drifts meets all alike."""
     device = "emulated" if is_emulated else "cuda"
-    options = ["--json", "-", *(["--emulated", "--quick"] if is_emulated else [])]
+    scratch = _scratch("bench")
+    # Their tables go to the output; the records that are kept, to a file.
+    options = ["--json", scratch / "records.json",
+               *(["--emulated", "--quick"] if is_emulated else [])]
     own = {"gpu_blur": ["--images", packed.folder / "pictures"]}
     return [Job(f"{program.name}, {repeat} of {REPEATS}",
                 [program, *options, *own.get(program.name, [])], device, 120,
-                answers_json=True, kind="bench")
+                scratch=scratch, answer_file="records.json", kind="bench")
             for repeat in range(1, REPEATS + 1) for program in packed.benches()]
+
+
+def _scratch(name):
+    return pathlib.Path(tempfile.gettempdir()) / f"narke-gpu-check-{os.getpid()}-{name}"
 
 
 def _lines(command):
