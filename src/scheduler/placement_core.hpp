@@ -33,6 +33,11 @@
 //   members; 1 MB of its inputs lie on GPU 0. 12 > 3 + 8, so it goes to GPU 1; with 11 members, or
 //   when it follows the 12th, to GPU 0.
 //
+//   A share that is not passable, since its newest body is being called, will be in a moment, or
+//   empty. So it counts among the queues of 1, and a choice of 2 whose queue is by more than
+//   `handing_lead_max` longer is not taken: the ticket waits. Else the share whose submitter
+//   happens to be quicker would get them all.
+//
 //   Successors pass older requests that need GPUs for real (CPU tasks, actors, other shapes), and
 //   each counts as passing. After `ageing_limit` of them the GPUs are reserved: shares are not
 //   handed over, run empty, and the old request gets its turn. A ticket that waits for the newest
@@ -69,6 +74,7 @@ class placement_core {
  public:
   static constexpr int ageing_limit_default = 64;
   static constexpr int queue_lead_max = 8;
+  static constexpr int handing_lead_max = 2;
 
   explicit placement_core(resource_totals totals, int ageing_limit = ageing_limit_default);
 
@@ -178,9 +184,9 @@ class placement_core {
   std::vector<ticket_id> infeasible_;  // not taken yet
   int permits_held_ = 0;
   quantity cpus_in_use_;
-  int passed_other_lane_ = 0;  // tickets that ran before an older head of the other lane
-  quantity cpus_in_use_for_life_;          // of these, by actors
-  std::optional<collecting> collector_;    // decided by each step
+  int passed_other_lane_ = 0;            // tickets that ran before an older head of the other lane
+  quantity cpus_in_use_for_life_;        // of these, by actors
+  std::optional<collecting> collector_;  // decided by each step
   std::vector<reservation> reservations_;  // decided by each step
 
   // Of one step, kept for their memory.

@@ -46,26 +46,34 @@ std::int64_t bytes_on(const std::vector<gpu_share>& gpus, const input_bytes& inp
 // The rule of placement_core.hpp, fed with one possible choice after the other.
 class best_choice {
  public:
+  /// `soon`: the shortest queue of a share that is no possible choice yet.
+  explicit best_choice(int soon) : soon_{soon}, shortest_{soon} {}
+
   void offer(const share_choice& offered) {
+    shortest_ = std::min(shortest_, offered.queue());
     if (!plain_.is_possible) {
       plain_ = near_ = offered;
-      shortest_ = offered.queue();
       return;
     }
-    shortest_ = std::min(shortest_, offered.queue());
     if (offered.goes_before(plain_)) plain_ = offered;
     if (offered.is_nearer_than(near_)) near_ = offered;
   }
 
-  [[nodiscard]] const share_choice& result() const {
+  /// Not possible: there is none, or it is better to wait.
+  [[nodiscard]] share_choice result() const {
     const bool is_short_enough = near_.queue() <= shortest_ + placement_core::queue_lead_max;
-    return near_.input_bytes > 0 && is_short_enough ? near_ : plain_;
+    const bool is_near = near_.input_bytes > 0 && is_short_enough;
+    if (is_near || plain_.queue() <= soon_ + placement_core::handing_lead_max) {
+      return is_near ? near_ : plain_;
+    }
+    return {};
   }
 
  private:
   share_choice plain_;  // whatever the inputs
   share_choice near_;   // with most of the inputs
-  int shortest_ = 0;
+  const int soon_;
+  int shortest_;
 };
 
 }  // namespace
@@ -108,7 +116,7 @@ share_choice placement_core::choose_share(const pending_shape& shape) {
   const resource_request& request = shape.request();
   const pending_ticket& head = *pending_.find(shape.head().id);
   const auto& inputs = request.wish == placement_wish::spread ? no_inputs : head.inputs;
-  best_choice best;
+  best_choice best{shares_.fewest_members_of_unpassable(shape)};
   if (const auto fresh = fresh_share(request, inputs); fresh.is_possible) {
     best.offer(fresh);
   }

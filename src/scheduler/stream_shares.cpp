@@ -1,6 +1,7 @@
 #include "scheduler/stream_shares.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "scheduler/pending_shapes.hpp"
@@ -73,10 +74,25 @@ const stream_share* stream_shares::oldest_of(const pending_shape& shape) const {
   return oldest;
 }
 
+int stream_shares::fewest_members_of_unpassable(const pending_shape& shape) const {
+  constexpr int none = std::numeric_limits<int>::max() / 2;
+  const auto passable = static_cast<int>(shape.shares.passable.size());
+  if (passable == shape.shares.usable) {
+    return none;
+  }
+  int fewest = none;
+  shares_.for_each([&](share_id, const stream_share& share) {
+    if (share.shape == &shape && !share.is_lost && !share.is_passable()) {
+      fewest = std::min(fewest, share.members);
+    }
+  });
+  return fewest;
+}
+
 // Into or out of the shape's passable ones.
 void stream_shares::update(stream_share& share) {
-  const bool is_passable = share.shape != nullptr && share.members > 0 && share.newest_is_ordered &&
-                           !share.is_lost;
+  const bool is_passable =
+      share.shape != nullptr && share.members > 0 && share.newest_is_ordered && !share.is_lost;
   if (is_passable == share.is_passable()) {
     return;
   }

@@ -63,6 +63,8 @@ class stream_shares {
 
   /// The usable share of the shape with the lowest id; null when there is none.
   [[nodiscard]] const stream_share* oldest_of(const pending_shape& shape) const;
+  /// Among the usable shares of the shape that are not passable; very many when there is none.
+  [[nodiscard]] int fewest_members_of_unpassable(const pending_shape& shape) const;
   [[nodiscard]] std::size_t size() const { return shares_.size(); }
 
  private:

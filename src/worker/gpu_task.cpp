@@ -11,6 +11,7 @@
 #include "worker/cancel_tree.hpp"
 #include "worker/execute.hpp"
 #include "worker/lifecycle.hpp"
+#include "worker/placed_task.hpp"
 #include "worker/placement_lane.hpp"
 
 namespace narke::internal {
@@ -153,11 +154,7 @@ void on_dropped(placement_record& record) noexcept {
 }
 
 void on_lost(placement_record& record) noexcept {
-  fail_ready_task(node_of(record),
-                  std::make_exception_ptr(device_lost_error{
-                      display_name(node_of(record)) +
-                      " waits for a GPU, and none is left that could run it: a device was lost. "
-                      "Start the program again to have it back"}));
+  fail_ready_task(node_of(record), no_gpu_left(node_of(record)));
 }
 
 // What placement looks at: where GPU tasks make the inputs, and which of them is the last.

@@ -2,6 +2,8 @@
 
 #include <memory>
 
+#include <narke/errors.hpp>
+
 #include "task/task_info.hpp"
 #include "worker/cancel_tree.hpp"
 #include "worker/execute.hpp"
@@ -21,14 +23,27 @@ task_node& node_of(const placement_record& record) noexcept {
   return *static_cast<task_node*>(record.owner);
 }
 
-// The lane has let go of the record: shutdown, or a machine that can no longer meet the request.
+// The lane has let go of the record: shutdown.
 void on_dropped(placement_record& record) noexcept {
   task_node& node = node_of(record);
   delete &record;
   fail_ready_task(node, dropped_by_shutdown());
 }
 
+void on_lost(placement_record& record) noexcept {
+  task_node& node = node_of(record);
+  delete &record;
+  fail_ready_task(node, no_gpu_left(node));
+}
+
 }  // namespace
+
+std::exception_ptr no_gpu_left(const task_node& node) {
+  return std::make_exception_ptr(
+      device_lost_error{display_name(node) +
+                        " waits for a GPU, and none is left that could run it: a device was lost. "
+                        "Start the program again to have it back"});
+}
 
 void submit_placed(task_node& node) noexcept {
   if (node.gpu != nullptr) {
@@ -42,6 +57,7 @@ void submit_placed(task_node& node) noexcept {
                                       .item = &node,
                                       .granted = nullptr,
                                       .dropped = on_dropped,
+                                      .lost = on_lost,
                                       .owner = &node,
                                       .task = &node,
                                       .gpus = nullptr};

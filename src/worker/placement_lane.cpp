@@ -129,7 +129,10 @@ void placement_lane::carry_out(const decisions& made, detail::runnable** next) n
 
 void placement_lane::submit(placement_record& record) noexcept {
   bool is_taken = false;
+  bool is_running = false;
   handle([&] {
+    is_running =
+        core_ != nullptr && current_phase.load(std::memory_order_acquire) == runtime_phase::running;
     // A submitter that a shutdown and another init overtook finds another machine.
     is_taken = core_ != nullptr && core_->try_submit({.id = record.id,
                                                       .request = *record.request,
@@ -143,7 +146,8 @@ void placement_lane::submit(placement_record& record) noexcept {
     }
   });
   if (!is_taken) {
-    record.dropped(record);
+    // It was feasible when it was submitted: of a machine that runs, a device was lost since.
+    (is_running && record.lost != nullptr ? record.lost : record.dropped)(record);
   }
 }
 

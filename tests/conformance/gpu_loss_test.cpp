@@ -42,6 +42,17 @@ TEST_P(gpu_loss, leaves_cpu_tasks_alone) {
   EXPECT_EQ(narke::get(narke::put(floats{counted(3)})).to_vector(), counted(3));
 }
 
+TEST_P(gpu_loss, fails_what_is_submitted_later_when_no_gpu_is_left) {
+  const auto on_cpu = narke::task([] { return 1; }, {.num_gpus = 1});
+  EXPECT_EQ(narke::get(on_cpu.remote()), 1);
+  for (int i = 0; i != GetParam(); ++i) {
+    EXPECT_THROW(narke::get(lose_a_device()), narke::device_lost_error);
+  }
+  EXPECT_THROW(narke::get(on_cpu.remote()), narke::device_lost_error);
+  EXPECT_THROW(narke::task(plus_one, {.num_gpus = 1}).remote(counted(3)),
+               narke::infeasible_request);
+}
+
 TEST_P(gpu_loss, takes_what_was_there_alone) {
   const auto on_gpu = narke::task(plus_one).remote(counted(10));
   narke::wait(std::vector{on_gpu});

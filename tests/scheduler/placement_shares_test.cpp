@@ -90,9 +90,8 @@ TEST(placement_shares, only_equal_requests_take_a_share_over) {
 }
 
 TEST(placement_shares, what_asks_for_more_than_gpus_has_a_share_of_its_own) {
-  for (const auto& request :
-       {gpus(0.5, 1), make_request({.num_gpus = 0.5, .memory = 10}),
-        make_request({.num_gpus = 0.5, .resources = {{"a", 1}}})}) {
+  for (const auto& request : {gpus(0.5, 1), make_request({.num_gpus = 0.5, .memory = 10}),
+                              make_request({.num_gpus = 0.5, .resources = {{"a", 1}}})}) {
     auto totals = machine_with_gpus(1);
     totals.custom["a"] = quantity::from_whole(9);
     scene s{std::move(totals)};
@@ -223,7 +222,7 @@ TEST_F(placement_choice, the_share_with_the_fewest_members_is_next) {
   const auto longer = share_on(0, 3);
   const auto shorter = share_on(1, 2);
   EXPECT_EQ(s.order_one(gpus(1)).share, shorter.share);
-  EXPECT_EQ(s.order_one(gpus(1)).share, longer.share);   // 3 each
+  EXPECT_EQ(s.order_one(gpus(1)).share, longer.share);  // 3 each
   EXPECT_EQ(s.order_one(gpus(1)).share, shorter.share);
 }
 
@@ -249,6 +248,28 @@ TEST_F(placement_choice, a_share_that_is_not_ordered_is_no_candidate) {
   (void)share_on(0, 1);
   (void)s.start_in_order(gpus(1), {{0, 10}});
   EXPECT_THAT(s.start_in_order(gpus(1), {{0, 10}}).granted->gpu_ids(), ElementsAre(1));
+}
+
+TEST_F(placement_choice, waits_for_a_share_that_is_much_shorter_and_about_to_be_ordered) {
+  const auto longer = share_on(0, 1 + placement_core::handing_lead_max);
+  const auto shorter = s.start_in_order(gpus(1));  // on GPU 1; its body is being called
+  const auto other = s.order_one(gpus(1));
+  EXPECT_EQ(other.share, longer.share) << "two longer is not much";
+  const auto waiting = s.submit_in_order(gpus(1));
+  EXPECT_THAT(s.step(), IsEmpty());
+  s.core.on_ordered(shorter.id);
+  EXPECT_THAT(s.step(), ElementsAre(waiting));
+  EXPECT_EQ(s.last.assignments[0].share, shorter.share);
+}
+
+TEST_F(placement_choice, goes_on_with_the_longer_share_when_that_gets_shorter) {
+  const auto newest = share_on(0, 2 + placement_core::handing_lead_max);
+  (void)s.start_in_order(gpus(1));
+  const auto waiting = s.submit_in_order(gpus(1));
+  EXPECT_THAT(s.step(), IsEmpty());
+  s.core.on_finished(newest.id - 1);
+  EXPECT_THAT(s.step(), ElementsAre(waiting));
+  EXPECT_EQ(s.last.assignments[0].share, newest.share);
 }
 
 TEST_F(placement_choice, a_wish_to_spread_goes_before_input_bytes) {

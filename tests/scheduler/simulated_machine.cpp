@@ -371,11 +371,21 @@ bool simulated_machine::is_passable(const running_share& share) const {
   return share.is_handed_over && !is_lost(share) && running_.at(share.members.back()).ordered;
 }
 
+// Unless a much shorter one of the same kind will be passable in a moment.
 bool simulated_machine::may_take_over(const ticket& t) const {
-  return t.in_stream_order && !t.for_life &&
-         std::any_of(shares_.begin(), shares_.end(), [&](const auto& entry) {
-           return entry.second.request == t.request && is_passable(entry.second);
-         });
+  if (!t.in_stream_order || t.for_life) {
+    return false;
+  }
+  constexpr std::size_t none = SIZE_MAX / 2;
+  std::size_t passable = none;
+  std::size_t soon = none;
+  for (const auto& [id, share] : shares_) {
+    if (share.request == t.request && share.is_handed_over && !is_lost(share)) {
+      std::size_t& fewest = is_passable(share) ? passable : soon;
+      fewest = std::min(fewest, share.members.size());
+    }
+  }
+  return passable != none && passable <= soon + placement_core::handing_lead_max;
 }
 
 // Told from the totals alone, without the ledger; what does not concern GPUs always fits.
