@@ -23,7 +23,7 @@ namespace {
 
 // The engine's half of one GPU task. The node owns it; the engine and the lane have it only while
 // they have a reference to the node.
-class gpu_task final : public gpu_work, public detail::node_memory {
+class gpu_task final : public gpu_work {
  public:
   explicit gpu_task(task_node& node) : node_{node} {}
 
