@@ -15,6 +15,7 @@
 #include <narke/detail/argument.hpp>
 #include <narke/detail/gpu_body.hpp>
 #include <narke/detail/waiting.hpp>
+#include <narke/detail/watching.hpp>
 #include <narke/errors.hpp>
 #include <narke/object_ref.hpp>
 #include <narke/options.hpp>
@@ -42,13 +43,18 @@ std::chrono::nanoseconds timeout_of(std::chrono::duration<Rep, Period> timeout) 
   return time_limit{timeout}.value();
 }
 
-// Waits for the value or throws what the task threw.
+// Waits for the value or throws what the task threw. `at`: of the get.
 template <class T>
-void finish(const object_ref<T>& ref, std::chrono::nanoseconds timeout = for_ever) {
+void finish(const object_ref<T>& ref, const source_location& at,
+            std::chrono::nanoseconds timeout = for_ever) {
   check_may_wait("get");
   result_slot& slot = ref_access::checked(ref, "get");
-  if (!slot.is_ready() && !wait_for_slot(slot, timeout)) {
-    throw_get_timeout(timeout, slot);
+  if (!slot.is_ready()) {
+    if (!wait_for_slot(slot, timeout, at)) {
+      throw_get_timeout(timeout, slot);
+    }
+  } else if (get_watchers.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+    note_ready_get(slot, at);
   }
   slot.throw_if_failed();
 }
@@ -79,10 +85,11 @@ T take(object_ref<T>& ref) {
 }
 
 template <class T>
-void finish(const std::vector<object_ref<T>>& refs, std::chrono::nanoseconds timeout = for_ever) {
+void finish(const std::vector<object_ref<T>>& refs, const source_location& at,
+            std::chrono::nanoseconds timeout = for_ever) {
   check_may_wait("get");
   check_no_empty_ref(refs, "get");
-  if (!wait_for_slots(slots_of(refs), timeout)) {
+  if (!wait_for_slots(slots_of(refs), timeout, at)) {
     throw_get_timeout(timeout, slots_of(refs));
   }
   for (const object_ref<T>& ref : refs) {
@@ -150,64 +157,64 @@ auto value_of(Ref&& ref) {
 /// empty.
 template <class T>
 requires(!std::is_void_v<T>) const T& get(const object_ref<T>& ref,
-                                          source_location = source_location::current()) {
-  detail::finish(ref);
+                                          source_location at = source_location::current()) {
+  detail::finish(ref, at);
   return detail::ref_access::typed<T>(*detail::ref_access::slot(ref)).value();
 }
 /// Waits for the value and returns it: moved out when this is the last ref, else copied; `ref` is
 /// then empty. A get that throws leaves `ref` as it was. Throws std::invalid_argument for a
 /// move-only value of which this is not the last ref.
 template <class T>
-T get(object_ref<T>&& ref, source_location = source_location::current()) {
-  detail::finish(ref);
+T get(object_ref<T>&& ref, source_location at = source_location::current()) {
+  detail::finish(ref, at);
   return detail::take(ref);
 }
 /// Waits until the task is done.
-inline void get(const object_ref<void>& ref, source_location = source_location::current()) {
-  detail::finish(ref);
+inline void get(const object_ref<void>& ref, source_location at = source_location::current()) {
+  detail::finish(ref, at);
 }
 
 /// As get(ref), but throws get_timeout_error when the value is not there in time; the task goes on.
 template <class T, class Rep, class Period>
 requires(!std::is_void_v<T>) const T& get(const object_ref<T>& ref,
                                           std::chrono::duration<Rep, Period> timeout,
-                                          source_location = source_location::current()) {
-  detail::finish(ref, detail::timeout_of(timeout));
+                                          source_location at = source_location::current()) {
+  detail::finish(ref, at, detail::timeout_of(timeout));
   return detail::ref_access::typed<T>(*detail::ref_access::slot(ref)).value();
 }
 template <class T, class Rep, class Period>
 T get(object_ref<T>&& ref, std::chrono::duration<Rep, Period> timeout,
-      source_location = source_location::current()) {
-  detail::finish(ref, detail::timeout_of(timeout));
+      source_location at = source_location::current()) {
+  detail::finish(ref, at, detail::timeout_of(timeout));
   return detail::take(ref);
 }
 template <class Rep, class Period>
 void get(const object_ref<void>& ref, std::chrono::duration<Rep, Period> timeout,
-         source_location = source_location::current()) {
-  detail::finish(ref, detail::timeout_of(timeout));
+         source_location at = source_location::current()) {
+  detail::finish(ref, at, detail::timeout_of(timeout));
 }
 
 /// The values of a list, in its order. Throws at the first failure in that order.
 template <class T>
-auto get(const std::vector<object_ref<T>>& refs, source_location = source_location::current()) {
-  detail::finish(refs);
+auto get(const std::vector<object_ref<T>>& refs, source_location at = source_location::current()) {
+  detail::finish(refs, at);
   return detail::values(refs);
 }
 template <class T>
-auto get(std::vector<object_ref<T>>&& refs, source_location = source_location::current()) {
-  detail::finish(refs);
+auto get(std::vector<object_ref<T>>&& refs, source_location at = source_location::current()) {
+  detail::finish(refs, at);
   return detail::take_all(refs);
 }
 template <class T, class Rep, class Period>
 auto get(const std::vector<object_ref<T>>& refs, std::chrono::duration<Rep, Period> timeout,
-         source_location = source_location::current()) {
-  detail::finish(refs, detail::timeout_of(timeout));
+         source_location at = source_location::current()) {
+  detail::finish(refs, at, detail::timeout_of(timeout));
   return detail::values(refs);
 }
 template <class T, class Rep, class Period>
 auto get(std::vector<object_ref<T>>&& refs, std::chrono::duration<Rep, Period> timeout,
-         source_location = source_location::current()) {
-  detail::finish(refs, detail::timeout_of(timeout));
+         source_location at = source_location::current()) {
+  detail::finish(refs, at, detail::timeout_of(timeout));
   return detail::take_all(refs);
 }
 
@@ -224,9 +231,10 @@ requires(detail::is_object_ref<std::remove_cvref_t<First>>&&
   detail::ref_access::checked(first, "get");
   detail::ref_access::checked(second, "get");
   (detail::ref_access::checked(rest, "get"), ...);
-  detail::finish(first);
-  detail::finish(second);
-  (detail::finish(rest), ...);
+  // Nowhere is left for a location behind the pack.
+  detail::finish(first, source_location{});
+  detail::finish(second, source_location{});
+  (detail::finish(rest, source_location{}), ...);
   return std::tuple{detail::value_of(std::forward<First>(first)),
                     detail::value_of(std::forward<Second>(second)),
                     detail::value_of(std::forward<Rest>(rest))...};

@@ -9,7 +9,8 @@
 //   object_ref.hpp what remote and put return
 //   runtime.hpp    init, shutdown, session, stop_requested, this_task
 //   options.hpp    the options of all of these
-//   resources.hpp  cluster_resources, available_resources, nodes, gpus, report, timeline
+//   resources.hpp  cluster_resources, available_resources, nodes, gpus, report, timeline, explain,
+//                  advice
 //   cancel.hpp     cancel
 //   serialize.hpp  serializer<T>: your own types in tasks with isolation::process
 //   errors.hpp     what is thrown

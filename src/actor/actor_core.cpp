@@ -409,6 +409,25 @@ bool actor_core::is_alive() const noexcept {
   return phase_ != phase::dead;
 }
 
+std::string actor_core::why_call_waits(const task_node& node) const {
+  const std::lock_guard lock{mutex_};
+  if (phase_ == phase::arriving) {
+    return fmt::format("{} waits for {}", display_name(),
+                       is_asking_ ? "its resources" : "the arguments of its constructor");
+  }
+  if (const auto held = held_.find(&node); held != held_.end()) {
+    return held->second.position->is_ready
+               ? "an earlier call of the same submitter waits for an argument, and calls keep "
+                 "their order"
+               : "it waits for an argument";
+  }
+  const auto place = std::find(mailbox_.begin(), mailbox_.end(), &node);
+  return place == mailbox_.end()
+             ? std::string{"its turn has come"}
+             : fmt::format("{} calls are before it in the mailbox of {}, and {} run",
+                           place - mailbox_.begin(), display_name(), running_.size());
+}
+
 std::string actor_core::display_name() const {
   return name_.empty() ? std::string{"an actor without a name"} : fmt::format("actor '{}'", name_);
 }

@@ -78,6 +78,8 @@ class actor_core {
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] std::type_index type() const noexcept { return type_; }
   [[nodiscard]] std::string display_name() const;
+  /// Why `node`, a call of this actor that does not run, waits: a sentence for people.
+  [[nodiscard]] std::string why_call_waits(const task_node& node) const;
 
  private:
   class actor_turn final : public internal::turn {

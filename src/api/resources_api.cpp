@@ -9,6 +9,7 @@
 
 #include "observe/event.hpp"
 #include "runtime/engine.hpp"
+#include "runtime/task_explain.hpp"
 #include "worker/thread_state.hpp"
 
 namespace narke {
@@ -79,18 +80,29 @@ std::vector<int> get_gpu_ids() {
   return ids;
 }
 
-std::string report(const report_options& options) {
-  if (options.tasks) {
-    throw error{
-        "narke::report: tasks = true: this version of narke does not have that yet; leave it "
-        "false"};
-  }
+std::string report() {
   internal::ensure_running("report");
   return internal::report_now();
 }
 
+std::string detail::report_with(const report_options& options) {
+  if (options.tasks) {
+    list_tasks();  // a plugin that was loaded after the program began asks from now on
+  }
+  internal::ensure_running("report");
+  return internal::report_now(options.tasks);
+}
+
+std::string detail::explain_slot(result_slot& slot) {
+  return internal::explain(slot);
+}
+
+std::vector<advice_entry> advice() {
+  return internal::advice_now();
+}
+
 void timeline(const std::string& path) {
-  internal::write_chrome_trace(path);
+  internal::write_chrome_trace(path, internal::advice_now());
 }
 
 }  // namespace narke

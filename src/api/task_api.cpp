@@ -7,6 +7,7 @@
 
 #include "runtime/engine.hpp"
 #include "task/task_info.hpp"
+#include "worker/call_sites.hpp"
 #include "worker/cancel_tree.hpp"
 #include "worker/execute.hpp"
 #include "worker/placed_task.hpp"
@@ -54,6 +55,7 @@ bool cancel_running(task_node& node, bool force, bool recursive) {
 }  // namespace
 
 void check_can_submit(const task_info* info) {
+  internal::begin_submission();
   internal::ensure_running("task");
   if (info != nullptr && info->lane() == task_lane::placement) {
     const std::uint32_t start = internal::start_count();

@@ -42,11 +42,6 @@ std::string quoted(const std::string& text) {
 
 std::string microseconds(std::int64_t ns) { return fmt::format("{}.{:03}", ns / 1000, ns % 1000); }
 
-std::string track_name(const track_owner& owner) {
-  if (owner.name != nullptr) return owner.name;
-  return owner.is_main ? "main" : fmt::format("thread {}", owner.thread_id);
-}
-
 struct trace_totals {
   std::uint64_t events = 0;
   std::uint64_t dropped = 0;
@@ -66,6 +61,7 @@ class trace_writer {
   }
   void write_track(const track_snapshot& track, flow_matcher& flows);
   void write_flows(const std::vector<trace_flow>& flows);
+  void write_advice(const std::vector<advice_entry>& advice);
   void end(const trace_totals& totals);
 
  private:
@@ -144,6 +140,17 @@ void trace_writer::write_flows(const std::vector<trace_flow>& flows) {
   }
 }
 
+// At the moment of writing: what was found holds for the whole program so far.
+void trace_writer::write_advice(const std::vector<advice_entry>& advice) {
+  const std::string now = microseconds(scale_.to_ns(ticks_now()));
+  for (const advice_entry& each : advice) {
+    line(fmt::format(R"({{"ph":"i","s":"p","pid":{},"tid":0,"ts":{},"name":{},"cat":"advice",)"
+                     R"("args":{{"message":{},"file":{},"line":{},"count":{}}}}})",
+                     pid_, now, quoted(each.code), quoted(each.message),
+                     quoted(each.location.file_name()), each.location.line(), each.count));
+  }
+}
+
 void trace_writer::end(const trace_totals& totals) {
   file_.write(fmt::format(
       "\n],\n\"displayTimeUnit\":\"ms\",\n\"otherData\":{{\"producer\":\"narke\","
@@ -171,7 +178,12 @@ std::chrono::system_clock::time_point time_of_origin(const tick_scale& scale) {
 
 }  // namespace
 
-void write_chrome_trace(const std::string& path) {
+std::string track_name(const track_owner& owner) {
+  if (owner.name != nullptr) return owner.name;
+  return owner.is_main ? "main" : fmt::format("thread {}", owner.thread_id);
+}
+
+void write_chrome_trace(const std::string& path, const std::vector<advice_entry>& advice) {
   output_file file{path};
   const trace_snapshot snapshot = snapshot_events();
   trace_totals totals{.dropped = snapshot.dropped_elsewhere};
@@ -191,6 +203,7 @@ void write_chrome_trace(const std::string& path) {
   for (const track_snapshot& track : snapshot.tracks) writer.write_track(track, flows);
   const std::vector<trace_flow> matched = flows.match(scale);
   writer.write_flows(matched);
+  writer.write_advice(advice);
   totals.flows_without_slices = flows.flow_count() - matched.size();
   writer.end(totals);
   file.commit();

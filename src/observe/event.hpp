@@ -16,6 +16,9 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <vector>
+
+#include <narke/resources.hpp>
 
 #include "base/ticks.hpp"
 
@@ -120,7 +123,7 @@ trace_stats event_stats();
 
 /// Writes all events as Chrome trace JSON (docs/trace.schema.json), which Perfetto opens. The file
 /// appears whole or not at all; a failure is a narke::error that names it. Threads may go on
-/// recording meanwhile.
-void write_chrome_trace(const std::string& path);
+/// recording meanwhile. `advice` becomes instant events.
+void write_chrome_trace(const std::string& path, const std::vector<advice_entry>& advice = {});
 
 }  // namespace narke::internal

@@ -4,11 +4,14 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <narke/resources.hpp>
 
 #include "topology/machine.hpp"
 
@@ -53,11 +56,35 @@ struct host_facts {
 };
 host_facts this_host();
 
+/// One task, by Ray's words.
+struct task_facts {
+  std::uint64_t id = 0;
+  std::uint64_t parent_id = 0;  ///< 0: submitted by a thread outside
+  std::string name;
+  bool is_actor_call = false;
+  std::string state;
+  int attempt = 0;
+  std::string file;  ///< of its remote; empty: not known
+  std::uint_least32_t line = 0;
+  std::map<std::string, double> required_resources;
+  std::vector<std::uint64_t> waits_for;  ///< the tasks that make its missing arguments
+  std::string reason;                    ///< why it waits
+  std::string thread;                    ///< where it ran
+  std::optional<double> started_ago_ms;
+  std::optional<double> ended_ago_ms;
+};
+struct task_list_facts {
+  std::vector<task_facts> tasks;
+  std::size_t left_out = 0;  ///< unfinished ones beyond the bound
+};
+
 struct report_inputs {
   const machine& described;
   std::map<std::string, double> cluster_resources;
   std::map<std::string, double> available_resources;
   std::optional<runtime_facts> runtime;  ///< nullopt: not initialized
+  std::vector<advice_entry> advice = {};
+  std::optional<task_list_facts> tasks = {};  ///< nullopt: nobody asked for them
   host_facts host = this_host();
   std::chrono::system_clock::time_point generated_at = std::chrono::system_clock::now();
 };

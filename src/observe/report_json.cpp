@@ -174,6 +174,51 @@ json runtime_json(const std::optional<runtime_facts>& facts) {
           {"bytes_between_devices", known(&runtime_facts::bytes_between_devices)}};
 }
 
+json advice_json(const std::vector<advice_entry>& advice) {
+  json all = json::array();
+  for (const advice_entry& each : advice) {
+    all.push_back({{"code", each.code},
+                   {"message", each.message},
+                   {"file", or_null(each.location.file_name())},
+                   {"line", each.location.line()},
+                   {"count", each.count}});
+  }
+  return all;
+}
+
+json time_json(const std::optional<double>& ago_ms, std::chrono::system_clock::time_point now) {
+  if (!ago_ms) return nullptr;
+  const auto now_ms = std::chrono::duration<double, std::milli>{now.time_since_epoch()}.count();
+  return now_ms - *ago_ms;
+}
+
+json task_json(const task_facts& task, std::chrono::system_clock::time_point now) {
+  json resources = json::object();
+  for (const auto& [name, amount] : task.required_resources) resources[name] = amount;
+  return {{"task_id", task.id},
+          {"parent_task_id", task.parent_id == 0 ? json(nullptr) : json(task.parent_id)},
+          {"name", task.name},
+          {"type", task.is_actor_call ? "ACTOR_TASK" : "NORMAL_TASK"},
+          {"state", task.state},
+          {"attempt_number", task.attempt},
+          {"file", or_null(task.file)},
+          {"line", task.line},
+          {"required_resources", resources},
+          {"waits_for", task.waits_for},
+          {"reason", or_null(task.reason)},
+          {"worker", or_null(task.thread)},
+          {"start_time_ms", time_json(task.started_ago_ms, now)},
+          {"end_time_ms", time_json(task.ended_ago_ms, now)}};
+}
+
+json tasks_json(const report_inputs& inputs) {
+  json all = json::array();
+  for (const task_facts& each : inputs.tasks->tasks) {
+    all.push_back(task_json(each, inputs.generated_at));
+  }
+  return all;
+}
+
 json build_json() {
   const build_info& build = this_build();
   return {{"version", build.version},
@@ -198,7 +243,12 @@ std::string report_json(const report_inputs& inputs) {
       {"cluster_resources", json::object()},
       {"available_resources", json::object()},
       {"runtime", runtime_json(inputs.runtime)},
+      {"advice", advice_json(inputs.advice)},
       {"build", build_json()}};
+  if (inputs.tasks) {
+    report["tasks"] = tasks_json(inputs);
+    report["tasks_left_out"] = inputs.tasks->left_out;
+  }
   for (const auto& [name, amount] : inputs.cluster_resources) {
     report["cluster_resources"][name] = amount;
   }

@@ -26,6 +26,9 @@ struct track_owner {
   const char* name = nullptr;  ///< interned; null = the thread never said
 };
 
+/// What the thread said, else "main" or "thread N".
+std::string track_name(const track_owner& owner);
+
 /// One thread's events and whose they are.
 class event_buffer final : public event_writer {
  public:

@@ -20,7 +20,9 @@
 #include "process/process_pool.hpp"
 #include "runtime/gpu_runtime.hpp"
 #include "runtime/isolation.hpp"
+#include "runtime/task_explain.hpp"
 #include "store/object_store.hpp"
+#include "worker/call_sites.hpp"
 #include "worker/cancel_tree.hpp"
 #include "worker/execute.hpp"
 #include "worker/gpu_task.hpp"
@@ -36,6 +38,7 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds log_period{10};
+constexpr std::size_t tasks_reported_most = 10'000;
 
 struct engine_state {
   std::mutex life;  // held for the whole of init, and of shutdown
@@ -81,6 +84,12 @@ void connect_actors() {
   the_actor_hooks.try_call_in_place = [](detail::task_node& call) noexcept {
     return static_cast<detail::actor_core*>(call.lane_data)->try_call_in_place(call);
   };
+  the_actor_hooks.why_call_waits = [](const detail::task_node& call) {
+    return static_cast<const detail::actor_core*>(call.lane_data)->why_call_waits(call);
+  };
+  the_actor_hooks.actor_name = [](const void* actor) {
+    return static_cast<const detail::actor_core*>(actor)->display_name();
+  };
   the_actor_hooks.forget_held = [](detail::task_node& call) noexcept {
     static_cast<detail::actor_core*>(call.lane_data)->forget_held(call);
   };
@@ -103,6 +112,8 @@ void start_locked(const runtime_options& options) {
   }
   clear_events();
   set_tracing(settings->tracing);
+  forget_call_sites();
+  advisor_is_on.store(settings->advisor, std::memory_order_relaxed);
   set_store_limit_bytes(settings->object_store_bytes);
   placement_lane::instance().configure(settings->totals);
   worker_pool::instance().start(settings->totals.cpus);
@@ -172,6 +183,13 @@ void write_report_file(const std::string& file) {
   }
 }
 
+void log_advice() {
+  for (const advice_entry& each : advice_now()) {
+    log_warning(fmt::format("advice: {}: {} [{}]", place_name(each.location), each.message,
+                            each.code));
+  }
+}
+
 }  // namespace
 
 void start_runtime(const runtime_options& options) {
@@ -210,6 +228,7 @@ bool stop_runtime(std::chrono::nanoseconds timeout) {
   if (const auto file = current_settings()->report_file) {
     write_report_file(*file);
   }
+  log_advice();
   // First the phase, then the workers: who submits after the phase drops the task himself.
   current_phase.store(runtime_phase::stopped, std::memory_order_seq_cst);
   worker_pool::instance().stop();
@@ -393,15 +412,27 @@ void add_gpu_facts(runtime_facts& facts, const machine& described) {
 
 }  // namespace
 
-std::string report_now() {
+std::vector<advice_entry> advice_now() {
+  const auto settings = current_settings();
+  if (settings == nullptr || !settings->advisor) {
+    return {};
+  }
+  return findings(call_site_facts());
+}
+
+std::string report_now(bool with_tasks) {
   know_gpus();
   const auto settings = current_settings();
   report_inputs inputs{
       .described = settings->described,
       .cluster_resources = cluster_resources(settings->described, settings->overrides),
       .available_resources = available_now(*settings),
-      .runtime = facts_now(*settings)};
+      .runtime = facts_now(*settings),
+      .advice = advice_now()};
   add_gpu_facts(*inputs.runtime, settings->described);
+  if (with_tasks) {
+    inputs.tasks = task_list(tasks_reported_most);
+  }
   return report_json(inputs);
 }
 

@@ -7,8 +7,10 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include <narke/options.hpp>
+#include <narke/resources.hpp>
 
 #include "observe/report.hpp"
 #include "resources/resource_request.hpp"
@@ -37,6 +39,8 @@ std::stop_source runtime_stop_source();
 
 std::map<std::string, double> available_now(const runtime_settings& settings);
 runtime_facts facts_now(const runtime_settings& settings);
-std::string report_now();
+std::string report_now(bool with_tasks = false);
+/// What the advisor has found since the last start.
+std::vector<advice_entry> advice_now();
 
 }  // namespace narke::internal

@@ -164,7 +164,7 @@ void apply_switches(const runtime_options& options, runtime_settings& settings) 
     return text ? flag_from(*text, variable) : option.value_or(otherwise);
   };
   settings.tracing = flag(options.tracing, "NARKE_TRACING", false);
-  static_cast<void>(flag(options.advisor, "NARKE_ADVISOR", true));
+  settings.advisor = flag(options.advisor, "NARKE_ADVISOR", true);
   settings.logging_level = options.logging_level;
   if (settings.logging_level.empty()) {
     settings.logging_level = option_from_environment("NARKE_LOGGING_LEVEL").value_or("warning");

@@ -23,6 +23,7 @@ struct runtime_settings {
   std::int64_t object_store_bytes = 0;
   std::string logging_level;
   bool tracing = false;
+  bool advisor = true;
   std::optional<std::string> report_file;
 };
 

@@ -1,7 +1,5 @@
 #include "store/object_store.hpp"
 
-#include <atomic>
-
 #include <fmt/format.h>
 
 #include <narke/errors.hpp>
@@ -9,21 +7,11 @@
 
 namespace narke::internal {
 
-namespace {
-
-std::atomic<std::int64_t> stored{0};  // written by every thread that stores or lets go
-std::atomic<std::int64_t> limit{0};   // written by init
-
-}  // namespace
+constinit std::atomic<std::int64_t> store_used{0};
+constinit std::atomic<std::int64_t> store_limit{0};
 
 void set_store_limit_bytes(std::int64_t bytes) noexcept {
-  limit.store(bytes, std::memory_order_relaxed);
-}
-std::int64_t store_limit_bytes() noexcept {
-  return limit.load(std::memory_order_relaxed);
-}
-std::int64_t stored_bytes() noexcept {
-  return stored.load(std::memory_order_relaxed);
+  store_limit.store(bytes, std::memory_order_relaxed);
 }
 
 }  // namespace narke::internal
@@ -31,7 +19,7 @@ std::int64_t stored_bytes() noexcept {
 namespace narke::detail {
 
 void count_stored_bytes(std::int64_t bytes) noexcept {
-  internal::stored.fetch_add(bytes, std::memory_order_relaxed);
+  internal::store_used.fetch_add(bytes, std::memory_order_relaxed);
 }
 
 void check_room(std::size_t bytes) {

@@ -1,4 +1,5 @@
 #include <new>
+#include <thread>
 
 #include <narke/detail/gpu_part.hpp>
 #include <narke/detail/task_node.hpp>
@@ -58,6 +59,12 @@ std::exception_ptr task_node::first_failed_argument() const {
       },
       &first);
   return first.found;
+}
+
+void task_node::let_inspection_end() const noexcept {
+  while (state_.load(std::memory_order_acquire) == task_state::inspected) {
+    std::this_thread::yield();
+  }
 }
 
 void task_node::depend_on_gpu_task(task_node& producer, result_slot& slot,

@@ -9,12 +9,15 @@
 #include <narke/errors.hpp>
 
 #include "observe/event.hpp"
+#include "store/object_store.hpp"
 #include "task/task_info.hpp"
+#include "worker/call_sites.hpp"
 #include "worker/cancel_tree.hpp"
 #include "worker/gpu_task.hpp"
 #include "worker/lifecycle.hpp"
 #include "worker/placed_task.hpp"
 #include "worker/placement_lane.hpp"
+#include "worker/task_list.hpp"
 #include "worker/worker_pool.hpp"
 
 namespace narke::internal {
@@ -191,14 +194,18 @@ bool run_as(task_node& node, const std::vector<int>* gpu_ids, std::uint64_t subm
   if (node.has_ref_arguments && begin != 0) {
     record_flows(node, begin);
   }
-  call();
+  {
+    const argument_watch watch{node};
+    call();
+  }
   if (running.kin != kinship::none || running.has_token || cancel_tree::is_active()) [[unlikely]] {
     end_relations(running);
   }
   const bool failed = has_failed(node);
+  const std::uint64_t end = begin != 0 ? ticks_now() : 0;
   record_event(
       {.begin_ticks = begin,
-       .end_ticks = begin != 0 ? ticks_now() : 0,
+       .end_ticks = end,
        .name = begin != 0 ? trace_name(node) : nullptr,
        .id = node.id,
        .parent_or_from = node.parent_id,
@@ -206,6 +213,10 @@ bool run_as(task_node& node, const std::vector<int>* gpu_ids, std::uint64_t subm
        .kind = node.lane == task_lane::actor_call ? event_kind::actor_call : event_kind::task,
        .failed = failed});
   self.current = running.outer;
+  if (node.lane == task_lane::fast) {
+    // Who submits others has more to do than its own time tells: recursion is not too fine.
+    count_body(node, running.kin == kinship::none ? end - begin : body_ticks_most);
+  }
   return failed;
 }
 
@@ -261,6 +272,10 @@ void resume(detail::dependent* entry, bool failed, runnable** next) noexcept {
 
 }  // namespace
 
+void one_argument_less(task_node& node) noexcept {
+  one_argument_ready(node, nullptr);
+}
+
 void publish_ordered(task_node& node, bool failed) noexcept {
   resume(node.gpu->close_ordered(failed), failed, nullptr);
 }
@@ -285,6 +300,7 @@ void publish(task_node& node, runnable** next) noexcept {
   if (node.gpu != nullptr) {
     publish_ordered(node, true);  // unless it was ordered
   }
+  unlist_task(node);
   const bool is_body = node.body_has_outcome();
   node.set_state(task_state::finished);
   const std::size_t count = node.slot_count();
@@ -376,6 +392,8 @@ void submit_node(task_node& node, task_lane lane) noexcept {
   }
   node.submitted_ticks = ticks_now();
   count_one(this_record().submitted);
+  note_submission(node);
+  list_task(node);
   if (node.gpu != nullptr) {
     attach_gpu_task(node);
   }
@@ -391,6 +409,11 @@ void submit_node(task_node& node, task_lane lane) noexcept {
   }
   // A submitter that shutdown overtook: nobody is left to take the task.
   drop_if_stopped();
+  end_submission();
+}
+
+bool waits_for_room() noexcept {
+  return store_is_over_limit();
 }
 
 bool try_run_in_place(const detail::result_slot& slot) noexcept {
@@ -431,8 +454,11 @@ void borrowed_cpu::give_back() noexcept {
   }
 }
 
-blocked_section::blocked_section() : begin_ticks_{event_begin_ticks()} {
+blocked_section::blocked_section(blocking in) : begin_ticks_{event_begin_ticks()} {
   thread_state& self = this_thread_state;
+  if (self.current != nullptr) {
+    self.current->node->blocked_in.store(in, std::memory_order_relaxed);
+  }
   if (self.self != nullptr) {
     worker_pool::instance().begin_block();
     counted_ = true;
@@ -447,6 +473,9 @@ blocked_section::blocked_section() : begin_ticks_{event_begin_ticks()} {
 
 blocked_section::~blocked_section() {
   thread_state& self = this_thread_state;
+  if (self.current != nullptr) {
+    self.current->node->blocked_in.store(blocking::none, std::memory_order_relaxed);
+  }
   if (self.hold == cpu_hold::permit) {
     // At once, even below zero: to wait for a permit here could deadlock with a mutex of the user.
     worker_pool::instance().idle().give_permits(-1);

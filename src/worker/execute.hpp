@@ -3,6 +3,7 @@
 #pragma once
 
 #include <exception>
+#include <string>
 
 #include <narke/detail/gpu_part.hpp>
 #include <narke/detail/task_node.hpp>
@@ -65,8 +66,14 @@ class cpu_scope {
 /// A task, from the moment that `remote` made it. Takes over one reference.
 void submit_node(detail::task_node& node, detail::task_lane lane) noexcept;
 
+/// One thing less that `node` waits for; it goes on when that was the last.
+void one_argument_less(detail::task_node& node) noexcept;
+
 /// After something was queued: drops it when shutdown was faster, and no worker is left to take it.
 void drop_if_stopped() noexcept;
+
+/// Whether tasks that have not begun are held back, as the object store is over its limit.
+bool waits_for_room() noexcept;
 
 /// Runs the task that fills `slot` on this thread, if nobody has started it and a CPU is to be had.
 /// Whether it did.
@@ -95,6 +102,8 @@ struct actor_hooks {
   void (*call_is_ready)(detail::task_node& call) noexcept = nullptr;
   bool (*try_call_in_place)(detail::task_node& call) noexcept = nullptr;
   void (*forget_held)(detail::task_node& call) noexcept = nullptr;
+  std::string (*why_call_waits)(const detail::task_node& call) = nullptr;
+  std::string (*actor_name)(const void* actor) = nullptr;
 };
 extern constinit actor_hooks the_actor_hooks;
 
@@ -107,7 +116,8 @@ extern constinit force_cancel the_force_cancel_hook;
 /// narke::error when no thread would be left to run anything.
 class blocked_section {
  public:
-  blocked_section();
+  using blocking = detail::task_node::blocking;
+  explicit blocked_section(blocking in = blocking::get);
   blocked_section(const blocked_section&) = delete;
   blocked_section& operator=(const blocked_section&) = delete;
   ~blocked_section();

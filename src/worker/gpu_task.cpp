@@ -214,6 +214,11 @@ void submit_gpu_task(task_node& node) noexcept {
   placement_lane::instance().submit(record);
 }
 
+std::vector<int> gpu_devices_of(const task_node& node) {
+  const std::span<const int> devices = static_cast<const gpu_task*>(node.gpu->work)->devices;
+  return {devices.begin(), devices.end()};
+}
+
 void run_gpu_call(task_node& node, std::uint64_t share,
                   std::shared_ptr<const granted_gpus> gpus) noexcept {
   gpu_task& work = task_of(node);

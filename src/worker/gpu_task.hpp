@@ -30,5 +30,8 @@ void look_gpus_up() noexcept;
 /// Connects the engine with the layers above it. Once, when the runtime first starts. `know_gpus`
 /// looks the GPUs up when that was not done yet.
 void connect_gpu_engine(void (*know_gpus)() noexcept) noexcept;
+/// The GPUs that a GPU task of the placement lane ran on, by their places. Requires: its results
+/// are there, and the caller has a reference to it.
+std::vector<int> gpu_devices_of(const detail::task_node& node);
 
 }  // namespace narke::internal

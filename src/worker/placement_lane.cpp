@@ -1,8 +1,10 @@
 #include "worker/placement_lane.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.hpp"
+#include "worker/execute.hpp"
 #include "worker/lifecycle.hpp"
 #include "worker/worker_pool.hpp"
 
@@ -279,6 +281,31 @@ placement_usage placement_lane::usage() {
   }
   return {core_->available(), core_->cpus_in_use().to_double(), core_->pending_count(),
           core_->running_count()};
+}
+
+placement_story placement_lane::story(ticket_id id) {
+  const std::lock_guard lock{mutex_};
+  placement_story told;
+  const auto found = records_.find(id);
+  if (core_ == nullptr || found == records_.end()) {
+    return told;
+  }
+  told.explained = core_->explain(id);
+  told.gpu_ids = found->second->gpu_ids;
+  const auto name = [&](ticket_id other) {
+    const auto its = records_.find(other);
+    if (its != records_.end() && its->second->for_life && the_actor_hooks.actor_name != nullptr) {
+      // Under the lock: the actor takes its record back before it goes.
+      told.actors.emplace(other, the_actor_hooks.actor_name(its->second->owner));
+    }
+  };
+  for (const missing_resource& missing : told.explained.missing) {
+    std::for_each(missing.holders.begin(), missing.holders.end(), name);
+  }
+  if (told.explained.waits_behind) {
+    name(*told.explained.waits_behind);
+  }
+  return told;
 }
 
 }  // namespace narke::internal

@@ -65,6 +65,13 @@ struct placement_usage {
   std::size_t running = 0;
 };
 
+/// What there is to tell of one request.
+struct placement_story {
+  ticket_explanation explained;
+  std::map<ticket_id, std::string> actors;  ///< of the holders and of who is in front
+  std::vector<int> gpu_ids;                 ///< once granted
+};
+
 class placement_lane {
  public:
   static placement_lane& instance();
@@ -114,6 +121,8 @@ class placement_lane {
     return head_ticks_.load(std::memory_order_seq_cst) != no_ticks;
   }
   [[nodiscard]] placement_usage usage();
+  /// Of the request of that id: why it waits, or what it was given.
+  [[nodiscard]] placement_story story(ticket_id id);
 
  private:
   struct decisions {

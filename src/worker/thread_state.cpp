@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include "worker/call_sites.hpp"
+
 namespace narke::internal {
 
 constinit thread_local thread_state this_thread_state;
@@ -18,6 +20,7 @@ struct record_owner {
   thread_record* record = nullptr;
   ~record_owner() {
     if (record != nullptr) {
+      end_watches();
       this_thread_state.record = nullptr;
       record->owned.store(false, std::memory_order_release);
     }

@@ -1,6 +1,7 @@
 // What the runtime knows of each thread that ever used it, the user's threads included.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +14,7 @@
 namespace narke::internal {
 
 struct placement_record;
+class site_table;
 struct worker;
 
 /// Counts of one thread. Written by that thread alone, read by reports and by shutdown. Records
@@ -24,6 +26,7 @@ struct alignas(64) thread_record {
   std::atomic<bool> uses_permit{false};  ///< a fast-lane task or actor call runs on it now
   std::atomic<bool> owned{false};
   parent_list parents;            ///< tasks that run on it and have submitted others
+  std::atomic<site_table*> sites{nullptr};  ///< for the advisor; made at the first task
   thread_record* next = nullptr;  ///< constant after it was published
 };
 
@@ -40,6 +43,19 @@ struct execution {
   std::uint64_t changes_seen = 0;             ///< up to which nobody above was cancelled
   kinship kin = kinship::none;
   bool has_token = false;  ///< it has asked for a stop_token
+  bool takes_as_ready = false;                ///< it has called wait or as_completed
+};
+
+/// Large values that the task to come was given from lvalues.
+struct large_argument {
+  const void* data = nullptr;
+  std::size_t bytes = 0;
+  std::uint64_t fingerprint = 0;
+  bool is_shared = false;
+};
+struct large_argument_list {
+  std::size_t size = 0;
+  std::array<large_argument, 4> all = {};
 };
 
 /// Which CPUs a thread runs on.
@@ -58,6 +74,10 @@ struct thread_state {
   std::uint64_t next_id = 0;
   std::uint64_t last_id = 0;
   std::uint64_t outside_id = 0;          ///< submitter id of a user's thread
+  std::uint64_t submission_began = 0;    ///< ticks; 0: it is not timed
+  large_argument_list large_arguments = {};
+  std::uint64_t submitted_at_wait = 0;  ///< how many it had submitted when it last waited
+  bool last_takes_results = false;      ///< the last task that it submitted waits for others
   const std::byte* stack_end = nullptr;  ///< lowest address of the stack; null: not looked up
 };
 

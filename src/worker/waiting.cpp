@@ -15,6 +15,7 @@
 
 #include "task/task_info.hpp"
 #include "task/waiting_room.hpp"
+#include "worker/call_sites.hpp"
 #include "worker/execute.hpp"
 #include "worker/parker.hpp"
 
@@ -150,7 +151,7 @@ void check_wait(slot_list slots, double num_returns, bool has_timeout,
 }
 
 void sleep_for_count(slot_list slots, std::size_t wanted, time_point deadline) {
-  const blocked_section blocked;
+  const blocked_section blocked{blocked_section::blocking::wait};
   sleeping_group group{wanted, false};
   for (std::size_t i = 0; i != slots.size; ++i) {
     group.join(*slots[i]);
@@ -171,23 +172,36 @@ namespace narke::detail {
 using namespace narke::
     internal;  // NOLINT: this half of the file only names what the other half made
 
-bool wait_for_slot(result_slot& slot, std::chrono::nanoseconds timeout) {
+bool wait_for_slot(result_slot& slot, std::chrono::nanoseconds timeout,
+                   const source_location& at) {
   if (slot.is_ready()) {
     return true;
   }
+  get_watch watch{slot, at};
   want_completion(slot);
   const bool for_ever_long = timeout == for_ever;
   if (for_ever_long && try_run_in_place(slot)) {
     return true;
   }
   if (timeout.count() <= 0) {
+    watch.forget();
     return false;
   }
   const time_point deadline = for_ever_long ? time_point::max() : deadline_after(timeout);
-  return spin_for(slot) || sleep_for(slot, deadline) || slot.is_ready();
+  if (spin_for(slot)) {
+    return true;
+  }
+  watch.will_sleep();
+  if (sleep_for(slot, deadline) || slot.is_ready()) {
+    return true;
+  }
+  watch.forget();
+  return false;
 }
 
-bool wait_for_slots(slot_list slots, std::chrono::nanoseconds timeout) {
+namespace {
+
+bool wait_for_all(slot_list slots, std::chrono::nanoseconds timeout) {
   const time_point deadline = timeout == for_ever ? time_point::max() : deadline_after(timeout);
   for (std::size_t i = 0; i != slots.size; ++i) {
     result_slot& slot = *slots[i];
@@ -206,12 +220,28 @@ bool wait_for_slots(slot_list slots, std::chrono::nanoseconds timeout) {
   return true;
 }
 
+}  // namespace
+
+bool wait_for_slots(slot_list slots, std::chrono::nanoseconds timeout, const source_location& at) {
+  if (!gets_arguments()) [[likely]] {
+    const bool are_ready = wait_for_all(slots, timeout);
+    note_waited();
+    return are_ready;
+  }
+  const bool were_ready = count_ready(slots, slots.size) == slots.size;
+  const std::uint64_t begin = ticks_now();
+  const bool are_ready = wait_for_all(slots, timeout);
+  note_list_get(slots, at, were_ready ? 0 : ticks_now() - begin);
+  return are_ready;
+}
+
 std::vector<bool> wait_for_some(slot_list slots, double num_returns, bool has_timeout,
                                 std::chrono::nanoseconds timeout) {
   if (slots.size == 0) {
     return {};
   }
   check_wait(slots, num_returns, has_timeout, timeout);
+  note_wait();
   for (std::size_t i = 0; i != slots.size; ++i) {
     want_completion(*slots[i]);
   }
@@ -281,6 +311,7 @@ struct completion_queue::state final : public wait_group {
 };
 
 completion_queue::completion_queue(slot_list slots) : state_{std::make_unique<state>()} {
+  note_wait();
   state_->ready.resize(slots.size);
   for (std::size_t i = 0; i != slots.size; ++i) {
     state::joined_slot& joined = state_->joined.emplace_back();
@@ -300,7 +331,7 @@ completion_queue::~completion_queue() = default;
 std::size_t completion_queue::next() {
   std::size_t index = 0;
   while (!state_->take(index)) {
-    const blocked_section blocked;
+    const blocked_section blocked{blocked_section::blocking::wait};
     state_->parker.wait();
   }
   return index;

@@ -11,6 +11,7 @@
 #include "base/log.hpp"
 #include "base/ticks.hpp"
 #include "observe/event.hpp"
+#include "store/object_store.hpp"
 #include "worker/execute.hpp"
 #include "worker/lifecycle.hpp"
 #include "worker/placement_lane.hpp"
@@ -29,6 +30,7 @@ constexpr std::uint32_t fairness_period =
     61;  // how many own tasks before a look at the oldest of the others
 constexpr int spins_before_clock = 64;
 constexpr std::chrono::microseconds spin_time{50};
+constexpr std::chrono::milliseconds room_wait_most{1'000};
 
 void pause_briefly() noexcept {
 #if defined(__x86_64__) || defined(__i386__)
@@ -315,6 +317,9 @@ bool worker_pool::work(worker& self, bool& searching) noexcept {
         self.handed = placement_lane::instance().offer_permit();
         return false;
       }
+      if (store_is_over_limit()) [[unlikely]] {
+        wait_for_room();
+      }
       next = run_on_permit(*item);
       continue;
     }
@@ -342,6 +347,27 @@ bool worker_pool::work(worker& self, bool& searching) noexcept {
     self.deque.push(next);
   }
   return true;
+}
+
+// Before a task begins while the store is over its limit: it waits as long as another task runs,
+// which may make room. So one task runs at a time, never none: who waits does not count as running.
+// The wait has an end, as what runs may itself wait, by means of its own, for what is to begin.
+void worker_pool::wait_for_room() const noexcept {
+  const auto give_up = std::chrono::steady_clock::now() + room_wait_most;
+  const thread_record* const own = &this_record();
+  const auto another_runs = [own] {
+    bool found = false;
+    for_each_record([&](const thread_record& record) {
+      found |= &record != own && record.uses_permit.load(std::memory_order_relaxed);
+    });
+    return found;
+  };
+  for (auto pause = std::chrono::microseconds{20};
+       store_is_over_limit() && another_runs() && !is_draining() &&
+       !stopping_.load(std::memory_order_relaxed) && std::chrono::steady_clock::now() < give_up;
+       pause = std::min(pause * 2, std::chrono::microseconds{1'000})) {
+    std::this_thread::sleep_for(pause);
+  }
 }
 
 // Step 2 of idle_state's protocol. False: the pool stops.

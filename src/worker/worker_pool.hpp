@@ -97,6 +97,7 @@ class worker_pool {
   void run_worker(worker& self) noexcept;
   bool work(worker& self, bool& searching) noexcept;
   bool sleep(worker& self, bool has_permit, bool searching) noexcept;
+  void wait_for_room() const noexcept;
   detail::runnable* find(worker& self) noexcept;
   detail::runnable* find_oldest(worker& self) noexcept;
   detail::runnable* take_injected(worker& self) noexcept;

@@ -50,9 +50,4 @@ TEST_F(later_features, the_defaults_of_their_options_are_accepted) {
   EXPECT_EQ(narke::get(narke::task([] { return 1; }, task).remote()), 1);
 }
 
-TEST_F(later_features, of_reports_say_so) {
-  EXPECT_THROW(narke::report({.tasks = true}), narke::error);
-  EXPECT_NO_THROW(narke::report({.tasks = false}));
-}
-
 }  // namespace

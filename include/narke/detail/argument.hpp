@@ -28,6 +28,7 @@
 #include <narke/detail/parameter.hpp>
 #include <narke/detail/put_slot.hpp>
 #include <narke/detail/task_node.hpp>
+#include <narke/detail/watching.hpp>
 #include <narke/object_ref.hpp>
 
 namespace narke::detail {
@@ -90,6 +91,18 @@ concept array_for_span = host_span_parameter<P> && is_array<std::remove_cvref_t<
     std::is_same_v<typename std::remove_cvref_t<P>::value_type,
                    typename std::remove_cvref_t<U>::value_type>;
 
+// Elements that lie side by side and may be compared as bytes.
+template <class R>
+concept plain_elements = std::ranges::contiguous_range<R> && std::ranges::sized_range<R> &&
+    std::is_trivially_copyable_v<std::ranges::range_value_t<R>>;
+
+// A vector whose bytes say whether it equals another.
+template <class T>
+inline constexpr bool is_plain_vector = false;
+template <class T>
+requires(std::is_trivially_copyable_v<T> && !std::is_same_v<T, bool>)
+inline constexpr bool is_plain_vector<std::vector<T>> = true;
+
 /// One argument for a parameter declared as P of a task that runs at Place. Movable until it is
 /// registered as a dependency, then it stays put.
 template <class P, task_place Place = task_place::cpu>
@@ -111,6 +124,13 @@ class argument {
       Place == task_place::gpu && kind == parameter_kind::plain && !is_const_lvalue;
   using delivered = std::conditional_t<kind == parameter_kind::plain && !keeps_value, P,
                                        std::remove_cvref_t<P>>;
+
+  // A task that only reads a large vector may share it with others that were given the same.
+  template <class U>
+  static constexpr bool may_share =
+      Place == task_place::cpu && (is_const_lvalue || is_view) && is_plain_vector<owned> &&
+      std::is_lvalue_reference_v<U> && plain_elements<U> &&
+      std::is_same_v<std::ranges::range_value_t<U>, typename gathered<owned>::type>;
 
   enum class form : unsigned char { nothing, value, ref, list };
 
@@ -156,6 +176,19 @@ class argument {
            !(is_vector_of_refs<std::remove_cvref_t<U>> && !std::is_void_v<element>)&&(
                std::is_convertible_v<U, owned> ||
                (is_view && std::is_convertible_v<U, std::remove_cvref_t<P>>))) argument(U&& value) {
+    if constexpr (std::is_lvalue_reference_v<U> && plain_elements<U>) {
+      const std::size_t bytes =
+          std::ranges::size(value) * sizeof(std::ranges::range_value_t<U>);
+      if (bytes >= noted_bytes_min) {
+        if constexpr (may_share<U>) {
+          if (bytes >= shared_bytes_min) {
+            make_shared(std::ranges::data(value), std::ranges::size(value));
+            return;
+          }
+        }
+        note_large_argument(std::ranges::data(value), bytes, false);
+      }
+    }
     if constexpr (std::is_convertible_v<U, owned>) {
       make_value([&]() -> owned { return std::forward<U>(value); });
     } else {
@@ -247,6 +280,9 @@ class argument {
     make_list<U>(refs, true);
     refs.clear();
   }
+
+  /// The parameter is itself a ref, or a vector of refs.
+  static constexpr bool passes_refs = takes_ref_itself || is_vector_of_refs<owned>;
 
   [[nodiscard]] bool has_refs() const noexcept { return form_ == form::ref || form_ == form::list; }
 
@@ -384,6 +420,28 @@ class argument {
   void make_value(Make&& make) {
     ::new (static_cast<void*>(std::addressof(value_))) owned(std::forward<Make>(make)());
     form_ = form::value;
+  }
+
+  // A large vector that is only read: a copy that other tasks hold, when it is equal to the last
+  // byte, else a new one that they may share. The handle to it lies in a slot of this argument.
+  template <class E>
+  void make_shared(const E* data, std::size_t size) {
+    using handle = std::shared_ptr<const owned>;
+    const void* const type = &type_mark<owned>;
+    const std::size_t bytes = size * sizeof(E);
+    auto found = std::static_pointer_cast<const owned>(find_equal_argument(type, data, bytes));
+    note_large_argument(data, bytes, found != nullptr);
+    if (found == nullptr) {
+      found = std::make_shared<const owned>(data, data + size);
+      remember_argument(type, data, bytes, found, found->data());
+    }
+    result_slot* const slot = new put_slot<handle>(std::move(found));
+    ::new (static_cast<void*>(std::addressof(ref_))) ref_form{};
+    ref_.slot = slot;
+    ref_.view = [](result_slot& of) -> delivered {
+      return static_cast<const owned&>(*ref_access::typed<handle>(of).value());
+    };
+    form_ = form::ref;
   }
 
   template <class U>

@@ -54,6 +54,7 @@ class typed_task : public task_node {
     results_.attach(*this);
     has_ref_arguments = std::apply(
         [](const auto&... each) { return (false || ... || each.has_refs()); }, arguments_);
+    passes_refs = (false || ... || argument<P, Place>::passes_refs);
   }
   ~typed_task() override = default;
 

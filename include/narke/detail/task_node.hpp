@@ -22,6 +22,7 @@ enum class task_state : std::uint8_t {
   claimed,  ///< somebody's: he alone
   running,  ///< its body runs: that thread alone
   finished,  ///< its results are there: nobody, it only waits to be let go
+  inspected,  ///< waiting, and its arguments are looked at for a moment: whoever looks
 };
 
 /// Which way a ready task goes.
@@ -80,19 +81,54 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
     }
   }
 
-  [[nodiscard]] task_state state() const noexcept { return state_.load(std::memory_order_acquire); }
+  [[nodiscard]] task_state state() const noexcept {
+    const task_state now = state_.load(std::memory_order_acquire);
+    return now == task_state::inspected ? task_state::waiting : now;
+  }
   void set_state(task_state to) noexcept { state_.store(to, std::memory_order_release); }
   /// Takes the task for the caller. Of all who try from `from`, one succeeds.
   [[nodiscard]] bool claim(task_state from) noexcept {
     task_state expected = from;
-    return state_.compare_exchange_strong(expected, task_state::claimed, std::memory_order_acq_rel,
-                                          std::memory_order_acquire);
+    while (!state_.compare_exchange_strong(expected, task_state::claimed, std::memory_order_acq_rel,
+                                           std::memory_order_acquire)) {
+      if (expected != task_state::inspected || from != task_state::waiting) {
+        return false;
+      }
+      let_inspection_end();
+      expected = from;
+    }
+    return true;
   }
   /// waiting → ready; false when somebody claimed it meanwhile.
   [[nodiscard]] bool make_ready() noexcept {
     task_state expected = task_state::waiting;
     return state_.compare_exchange_strong(expected, task_state::ready, std::memory_order_acq_rel,
                                           std::memory_order_acquire);
+  }
+
+  // To look at the arguments of a task that waits, from a thread that has a reference:
+  //  1. the looker counts as one more argument that is not ready, unless none is left: so the task
+  //     cannot become ready while he looks;
+  //  2. he takes waiting → inspected: who cancels the task waits for him in claim();
+  //  3. he looks, and puts waiting back;
+  //  4. he is one argument that is ready: the last of them sends the task on, as always.
+
+  /// Step 1. False: the task waits for nothing any more.
+  [[nodiscard]] bool count_looker() noexcept {
+    std::int32_t unready = unready_.load(std::memory_order_acquire);
+    do {
+      if (unready <= 0) {
+        return false;
+      }
+    } while (!unready_.compare_exchange_weak(unready, unready + 1, std::memory_order_acq_rel,
+                                             std::memory_order_acquire));
+    return true;
+  }
+  /// Step 2. False: it does not wait, or another looks. Step 4 is due all the same.
+  [[nodiscard]] bool begin_inspection() noexcept {
+    task_state expected = task_state::waiting;
+    return state_.compare_exchange_strong(expected, task_state::inspected,
+                                          std::memory_order_acq_rel, std::memory_order_acquire);
   }
 
   /// Decides whose outcome counts: the body's, or an error that is published while the body still
@@ -160,8 +196,14 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
   std::uint64_t parent_id = 0;  ///< the task that submitted it; 0 = a thread outside
   task_lane lane = task_lane::fast;
   bool has_ref_arguments = false;
+  bool passes_refs = false;    ///< a parameter is itself a ref, or a vector of them
+  bool is_listed = false;      ///< in the list of tasks, for those who ask for one
   bool may_end_early = false;  ///< its outcome may be decided while its body runs
   std::uint8_t attempt = 0;
+
+  /// Where its body waits: by the thread that runs it, for reports.
+  enum class blocking : std::uint8_t { none, get, wait };
+  std::atomic<blocking> blocked_in{blocking::none};
 
   gpu_part* gpu = nullptr;  ///< of a GPU task; null for a CPU task
 
@@ -175,6 +217,7 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
 
  private:
   void depend_on_gpu_task(task_node& producer, result_slot& slot, dependent& entry) noexcept;
+  void let_inspection_end() const noexcept;
 
   enum class outcome : std::uint8_t { open, of_body, early };
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <narke/detail/result_slot.hpp>
+#include <narke/detail/source_location.hpp>
 #include <narke/export.hpp>
 
 namespace narke::detail {
@@ -24,10 +25,13 @@ struct slot_list {
 inline constexpr std::chrono::nanoseconds for_ever = std::chrono::nanoseconds::max();
 
 /// Waits until `slot` is ready; runs its task right here when nobody has started it and the CPU is
-/// to be had. False when `timeout` passed first. In a task, its CPUs are free meanwhile.
-NARKE_EXPORT bool wait_for_slot(result_slot& slot, std::chrono::nanoseconds timeout);
+/// to be had. False when `timeout` passed first. In a task, its CPUs are free meanwhile. `at`: of
+/// the get, for the advisor.
+NARKE_EXPORT bool wait_for_slot(result_slot& slot, std::chrono::nanoseconds timeout,
+                                const source_location& at = {});
 /// Waits until each slot up to the first that failed is ready. False when `timeout` passed first.
-NARKE_EXPORT bool wait_for_slots(slot_list slots, std::chrono::nanoseconds timeout);
+NARKE_EXPORT bool wait_for_slots(slot_list slots, std::chrono::nanoseconds timeout,
+                                 const source_location& at = {});
 /// Ray's wait: which of the slots are among the first `num_returns` ready ones in input order.
 /// Checks its arguments.
 NARKE_EXPORT std::vector<bool> wait_for_some(slot_list slots, double num_returns, bool has_timeout,

@@ -1,7 +1,0 @@
-// expect: error
-// expect: advice
-#include <narke/narke.hpp>
-
-int main() {
-  narke::advice();
-}
