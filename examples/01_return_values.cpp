@@ -6,6 +6,8 @@
 //
 // One callable may be called both ways: its tuple as one ref, or one ref for each part of it. A ref
 // can be given to another task in place of its value; that task then waits for just this one.
+//
+// advice: none
 #include <narke/narke.hpp>
 
 #include <algorithm>

@@ -3,6 +3,8 @@
 //
 //   results = [ray.get(do_some_work.remote(x)) for x in range(8)]    # one after another
 //   results = ray.get([do_some_work.remote(x) for x in range(8)])    # side by side
+//
+// advice: get-in-loop
 #include <narke/narke.hpp>
 
 #include <chrono>

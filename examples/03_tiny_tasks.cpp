@@ -1,5 +1,7 @@
 // Tutorial 3: give a task enough to do. In Ray a task costs about a millisecond, here well under a
 // microsecond, but it is never free: calls that do next to nothing belong together in one task.
+//
+// advice: tasks-too-fine
 #include <narke/narke.hpp>
 
 #include <chrono>

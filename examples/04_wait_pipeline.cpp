@@ -5,6 +5,8 @@
 //   while len(data_id_list):
 //       done_id, data_id_list = ray.wait(data_id_list)
 //       sum = process_incremental(sum, ray.get(done_id[0]))
+//
+// advice: none
 #include <narke/narke.hpp>
 
 #include <chrono>

@@ -1,6 +1,8 @@
 // Tutorial 5: hand over large values once. An argument given by value is copied for every task, as
 // each task owns its arguments. `put` stores the value once; tasks with a parameter `const T&` read
 // it in place, without any copy.
+//
+// advice: none
 #include <narke/narke.hpp>
 
 #include <iostream>

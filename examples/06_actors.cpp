@@ -1,6 +1,8 @@
 // Tutorial 6: state that tasks share. An actor is an object whose methods run one at a time, in the
 // order in which each submitter calls them; no lock is needed. In Ray: @ray.remote on a class,
 // Counter.remote(10), c.add.remote(5).
+//
+// advice: none
 #include <narke/narke.hpp>
 
 #include <iostream>
