@@ -54,8 +54,8 @@ class site_table {
   static std::uintptr_t key_of(const source_location& at) noexcept {
     if constexpr (sizeof(at) == sizeof(std::uintptr_t)) {
       std::uintptr_t key = 0;
-      std::memcpy(&key, &at, sizeof(key));  // one pointer: the same for each run of the line
-      return key;
+      std::memcpy(&key, &at, sizeof(key));  // one pointer: the same at each run of the line
+      return key | 1;                       // a line that is not known is no empty cell
     } else {
       return reinterpret_cast<std::uintptr_t>(at.file_name()) + at.line() * 8;
     }
