@@ -286,17 +286,19 @@ placement_usage placement_lane::usage() {
 placement_story placement_lane::story(ticket_id id) {
   const std::lock_guard lock{mutex_};
   placement_story told;
-  const auto found = records_.find(id);
-  if (core_ == nullptr || found == records_.end()) {
+  placement_record* const* found = records_.find(id);
+  if (core_ == nullptr || found == nullptr) {
     return told;
   }
   told.explained = core_->explain(id);
-  told.gpu_ids = found->second->gpu_ids;
+  if ((*found)->gpu_ids() != nullptr) {
+    told.gpu_ids = *(*found)->gpu_ids();
+  }
   const auto name = [&](ticket_id other) {
-    const auto its = records_.find(other);
-    if (its != records_.end() && its->second->for_life && the_actor_hooks.actor_name != nullptr) {
+    placement_record* const* its = records_.find(other);
+    if (its != nullptr && (*its)->for_life && the_actor_hooks.actor_name != nullptr) {
       // Under the lock: the actor takes its record back before it goes.
-      told.actors.emplace(other, the_actor_hooks.actor_name(its->second->owner));
+      told.actors.emplace(other, the_actor_hooks.actor_name((*its)->owner));
     }
   };
   for (const missing_resource& missing : told.explained.missing) {
