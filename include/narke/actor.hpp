@@ -5,10 +5,17 @@
 // detached. T's destructor runs on the thread that finds the actor done, which often is the one
 // that drops the last handle: do not drop it under a lock that ~T takes. A method or constructor
 // whose first parameter is a gpu_context& works on the actor's GPU, which needs num_gpus.
+//
+// An actor is *lost* when its GPU is, or when one of its methods calls this_actor::fail. With
+// max_restarts it is then made again, by the same constructor with the same arguments: its state is
+// that of a new object, its name, its handles and the calls that wait stay. Methods that run when
+// it is lost end on the lost state, and their results count. A killed actor, one that ended itself
+// by this_actor::end, and one whose constructor threw are not made again.
 #pragma once
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <string>
 #include <type_traits>
 #include <typeinfo>
@@ -48,6 +55,36 @@ NARKE_EXPORT actor_core* find_actor(const std::string& name, const std::type_inf
 NARKE_EXPORT void submit_constructor(actor_core& actor, task_node& node) noexcept;
 NARKE_EXPORT void submit_call(actor_core& actor, task_node& node) noexcept;
 NARKE_EXPORT void kill_actor(actor_core& actor);
+/// Checks that a runtime takes tasks, and that the actor may have one call more, which is then
+/// counted as pending. Throws pending_calls_limit_exceeded, and as check_can_submit.
+NARKE_EXPORT void check_can_call(actor_core& actor);
+/// A call that check_can_call counted could not be made.
+NARKE_EXPORT void give_back_call(actor_core& actor) noexcept;
+/// Throws std::invalid_argument for a group that the actor has not.
+struct method_settings {
+  call_settings of_call;
+  std::size_t stream_buffer = 64;
+};
+NARKE_EXPORT method_settings settings_for_method(const actor_core& actor,
+                                                 const call_options& options);
+/// Makes the constructor call of an actor again, each time with the same arguments.
+class NARKE_EXPORT constructor_source {
+ public:
+  constructor_source() = default;
+  constructor_source(const constructor_source&) = delete;
+  constructor_source& operator=(const constructor_source&) = delete;
+  virtual ~constructor_source();
+  /// A call that nobody has a ref to. Throws what copying the arguments throws.
+  [[nodiscard]] virtual task_node* make(actor_core& actor) const = 0;
+};
+/// Before submit_constructor: what the actor is made again from when it is lost.
+NARKE_EXPORT void keep_constructor(actor_core& actor,
+                                   std::unique_ptr<const constructor_source> source) noexcept;
+[[noreturn]] NARKE_EXPORT void throw_cannot_restart(const actor_options& options);
+/// The actor whose method runs on this thread. Throws narke::error outside of one, naming `call`.
+NARKE_EXPORT actor_core& this_actor_core(const char* call);
+/// The same with one more handle, checked to be of that type.
+NARKE_EXPORT actor_core* this_actor_handle(const std::type_info& type);
 NARKE_EXPORT void set_actor_state(actor_core& actor, void* state,
                                   void (*destroy)(void* state) noexcept) noexcept;
 NARKE_EXPORT void* actor_state(const actor_core& actor) noexcept;
@@ -105,7 +142,7 @@ struct gathered_parameter<A> {
 template <class A>
 struct moved_parameter : generic_parameter<A> {};
 template <class A>
-requires(is_object_ref<A>) struct moved_parameter<A> {
+requires(is_object_ref<A> && !std::is_same_v<A, object_ref<void>>) struct moved_parameter<A> {
   using type = typename A::value_type&&;
 };
 template <class A>
@@ -158,6 +195,73 @@ template <class Holder, std::size_t N, class... P>
 struct call_node<Holder, N, parameter_list<gpu_context&, P...>> {
   using type = gpu_task_impl<Holder, N, P...>;
   using arguments = std::tuple<argument<P, task_place::gpu>...>;
+};
+
+// What is kept of a constructor's argument for the case that the actor is made again, and whether
+// the parameter P can be made from it more than once.
+template <class A, class Plain = std::decay_t<A>>
+struct kept_argument {
+  using type = typename owned_for<Plain>::type;
+  template <class P, task_place Place>
+  static constexpr bool is_repeatable =
+      is_copyable<type>&& std::is_constructible_v<argument<P, Place>, const type&>;
+};
+template <class A, class U>
+struct kept_argument<A, object_ref<U>> {
+  using type = object_ref<U>;
+  template <class P, task_place Place>
+  static constexpr bool is_repeatable =
+      is_object_ref<std::remove_cvref_t<P>> || std::is_lvalue_reference_v<P> || is_copyable<U>;
+};
+template <class A, class U, class Allocator>
+struct kept_argument<A, std::vector<object_ref<U>, Allocator>> {
+  using type = std::vector<object_ref<U>, Allocator>;
+  template <class P, task_place Place>
+  static constexpr bool is_repeatable = is_vector_of_refs<std::remove_cvref_t<P>> || is_copyable<U>;
+};
+
+template <class Parameters>
+struct place_of;
+template <class... P>
+struct place_of<parameter_list<P...>> {
+  using plain = parameter_list<P...>;
+  static constexpr task_place value = task_place::cpu;
+};
+template <class... P>
+struct place_of<parameter_list<gpu_context&, P...>> {
+  using plain = parameter_list<P...>;
+  static constexpr task_place value = task_place::gpu;
+};
+
+template <task_place Place, class Parameters, class... A>
+inline constexpr bool are_repeatable = false;
+template <task_place Place, class... P, class... A>
+inline constexpr bool are_repeatable<Place, parameter_list<P...>, A...> =
+    (true && ... && kept_argument<A>::template is_repeatable<P, Place>);
+
+// The constructor call of a T, made from arguments that were given as A...
+template <class T, class Node, class Arguments, class... A>
+class kept_constructor final : public constructor_source {
+ public:
+  explicit kept_constructor(const std::remove_reference_t<A>&... arguments) : kept_(arguments...) {}
+
+  task_node* make(actor_core& actor) const override {
+    return std::apply(
+        [&](const auto&... kept) -> task_node* {
+          Arguments again{kept...};
+          return std::apply(
+              [&](auto&... each) {
+                auto* call = new Node{construct_actor<T>{&actor}, std::move(each)...};
+                const typename Node::refs dropped = call->make_refs();
+                return call;
+              },
+              again);
+        },
+        kept_);
+  }
+
+ private:
+  std::tuple<typename kept_argument<A>::type...> kept_;
 };
 
 struct handle_access;
@@ -233,13 +337,23 @@ struct handle_access {
 namespace detail {
 
 template <std::size_t N, class Parameters, class T, class Method, class... A>
-auto launch_call(const actor_handle<T>& handle, Method method, const source_location& location,
-                 A&&... arguments) {
+auto launch_call(const actor_handle<T>& handle, Method method, const method_settings& settings,
+                 const source_location& location, A&&... arguments) {
   using node = typename call_node<owned_callable<call_method<T, Method>>, N, Parameters>::type;
   actor_core& actor = handle_access::checked(handle, "remote");
-  check_can_submit(nullptr);
-  auto* call = new node{call_method<T, Method>{method, &actor}, std::forward<A>(arguments)...};
+  check_can_call(actor);
+  node* call = nullptr;
+  try {
+    call = new node{call_method<T, Method>{method, &actor}, std::forward<A>(arguments)...};
+  } catch (...) {
+    give_back_call(actor);
+    throw;
+  }
   call->location = location;
+  call->of_call = settings.of_call;
+  if constexpr (node::makes_stream) {
+    call->limit_to(settings.stream_buffer);
+  }
   typename node::refs refs = call->make_refs();
   submit_call(actor, *call);
   return refs;
@@ -250,49 +364,65 @@ auto launch_call(const actor_handle<T>& handle, Method method, const source_loca
 template <class T, class Method, std::size_t N, class... P>
 class actor_method<T, Method, N, detail::parameter_list<P...>> {
  public:
-  actor_method(actor_handle<T> handle, Method method)
-      : handle_{std::move(handle)}, method_{method} {}
+  actor_method(actor_handle<T> handle, Method method, detail::method_settings settings = {})
+      : handle_{std::move(handle)}, method_{method}, settings_{settings} {}
 
   /// Calls the method and returns at once with the ref to its result, or with N refs. On a dead
-  /// actor `get` of the ref throws actor_died_error. Throws std::invalid_argument for an empty
+  /// actor `get` of the ref throws actor_died_error. Throws pending_calls_limit_exceeded when the
+  /// actor has max_pending_calls calls that are not done, std::invalid_argument for an empty
   /// handle or ref, and as a task's remote. Any thread.
   auto remote(detail::argument<P>... arguments,
               source_location location = source_location::current()) const {
-    return detail::launch_call<N, detail::parameter_list<P...>>(handle_, method_, location,
-                                                                std::move(arguments)...);
+    return detail::launch_call<N, detail::parameter_list<P...>>(handle_, method_, settings_,
+                                                                location, std::move(arguments)...);
   }
   /// The same method, whose tuple, pair or array of M elements becomes M refs.
   template <std::size_t M>
   actor_method<T, Method, M, detail::parameter_list<P...>> num_returns() const {
-    return {handle_, method_};
+    return {handle_, method_, settings_};
+  }
+  /// The same method, called with these options and no others. Throws std::invalid_argument for a
+  /// bad one, and for a concurrency group that the actor has not.
+  actor_method options(const call_options& replaced) const {
+    return {
+        handle_, method_,
+        detail::settings_for_method(detail::handle_access::checked(handle_, "options"), replaced)};
   }
 
  private:
   actor_handle<T> handle_;
   Method method_;
+  detail::method_settings settings_;
 };
 
 /// A method that works on the actor's GPU: its calls follow each other in stream order.
 template <class T, class Method, std::size_t N, class... P>
 class actor_method<T, Method, N, detail::parameter_list<gpu_context&, P...>> {
  public:
-  actor_method(actor_handle<T> handle, Method method)
-      : handle_{std::move(handle)}, method_{method} {}
+  actor_method(actor_handle<T> handle, Method method, detail::method_settings settings = {})
+      : handle_{std::move(handle)}, method_{method}, settings_{settings} {}
 
   /// As of any other method.
   auto remote(detail::argument<P, detail::task_place::gpu>... arguments,
               source_location location = source_location::current()) const {
     return detail::launch_call<N, detail::parameter_list<gpu_context&, P...>>(
-        handle_, method_, location, std::move(arguments)...);
+        handle_, method_, settings_, location, std::move(arguments)...);
   }
   template <std::size_t M>
   actor_method<T, Method, M, detail::parameter_list<gpu_context&, P...>> num_returns() const {
-    return {handle_, method_};
+    return {handle_, method_, settings_};
+  }
+  /// As of any other method.
+  actor_method options(const call_options& replaced) const {
+    return {
+        handle_, method_,
+        detail::settings_for_method(detail::handle_access::checked(handle_, "options"), replaced)};
   }
 
  private:
   actor_handle<T> handle_;
   Method method_;
+  detail::method_settings settings_;
 };
 
 /// A class of actors with its options: remote(…) makes one.
@@ -308,8 +438,10 @@ class actor_class {
 
   /// Makes an actor and returns at once; T's constructor runs with these arguments in the runtime.
   /// Refs stand for their values, read by const reference, or moved when it is the last of an
-  /// rvalue, unless T's constructor takes refs. Throws std::invalid_argument for a name that is
-  /// taken, infeasible_request, and as a task's remote. Any thread.
+  /// rvalue, unless T's constructor takes refs. With max_restarts the arguments are kept for the
+  /// life of the actor, and copied for each constructor call. Throws std::invalid_argument for a
+  /// name that is taken, and for arguments that cannot be copied but would have to be;
+  /// infeasible_request, and as a task's remote. Any thread.
   template <class... A>
   actor_handle<T> remote(A&&... arguments) const {
     using parameters = decltype(detail::constructor_parameters_of<T, A...>());
@@ -324,14 +456,18 @@ class actor_class {
     using holder = detail::owned_callable<detail::construct_actor<T>>;
     using call_node = detail::call_node<holder, 0, detail::parameter_list<P...>>;
     using node = typename call_node::type;
+    std::unique_ptr<const detail::constructor_source> source;
+    if (options_.max_restarts != 0) {
+      source = kept<node, typename call_node::arguments>(parameters, arguments...);
+    }
     typename call_node::arguments checked{std::forward<A>(arguments)...};
-    const detail::made_actor made =
-        detail::make_or_find_actor(options_for(parameters), typeid(T));
+    const detail::made_actor made = detail::make_or_find_actor(options_for(parameters), typeid(T));
     auto handle = detail::handle_access::adopt<T>(*made.actor);
     if (!made.is_made) {
       return handle;
     }
     detail::actor_core& actor = *made.actor;
+    detail::keep_constructor(actor, std::move(source));
     std::apply(
         [&](auto&... each) {
           auto* call = new node{detail::construct_actor<T>{&actor}, std::move(each)...};
@@ -340,6 +476,18 @@ class actor_class {
         },
         checked);
     return handle;
+  }
+
+  // What an actor that may be lost is made again from: copies of the arguments.
+  template <class Node, class Arguments, class Parameters, class... A>
+  std::unique_ptr<const detail::constructor_source> kept(Parameters, const A&... arguments) const {
+    using place = detail::place_of<Parameters>;
+    if constexpr (detail::are_repeatable<place::value, typename place::plain, const A&...>) {
+      using source = detail::kept_constructor<T, Node, Arguments, const A&...>;
+      return std::make_unique<const source>(arguments...);
+    } else {
+      detail::throw_cannot_restart(options_);
+    }
   }
 
   // A constructor on a GPU needs one.
@@ -367,6 +515,31 @@ template <class T>
 actor_handle<T> get_actor(const std::string& name) {
   return detail::handle_access::adopt<T>(*detail::find_actor(name, typeid(T)));
 }
+
+/// What a method says of the actor that it runs in. Each throws narke::error anywhere else; a task
+/// that a method submits is elsewhere.
+namespace this_actor {
+
+/// Ends the actor, by an exception that unwinds the method: calls that wait, run or come later
+/// throw actor_died_error, this one too. It is not made again. When the method catches the
+/// exception, the actor ends with the method.
+[[noreturn]] NARKE_EXPORT void end();
+/// The actor is lost, as when its GPU fails: with max_restarts left it is made again, else it is
+/// dead. This call throws actor_died_error, whose cause is a narke::error with `reason`. By an
+/// exception, as end.
+[[noreturn]] NARKE_EXPORT void fail(const std::string& reason);
+/// The name that the actor was given; empty for none.
+NARKE_EXPORT std::string name();
+/// How often the actor was made again since it was first made.
+NARKE_EXPORT int restarts();
+/// A handle to the actor, whose class is T. Throws std::invalid_argument when it is not. While an
+/// actor holds a handle to itself, only kill, end or shutdown ends it.
+template <class T>
+actor_handle<T> handle() {
+  return detail::handle_access::adopt<T>(*detail::this_actor_handle(typeid(T)));
+}
+
+}  // namespace this_actor
 
 /// Ends the actor: pending and later calls throw actor_died_error, and so does the one that runs,
 /// at once; the state is destroyed when its method returns. Does nothing to a dead actor. Any

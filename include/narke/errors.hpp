@@ -53,13 +53,15 @@ class NARKE_EXPORT task_cancelled_error : public error {
   ~task_cancelled_error() override;
 };
 
-/// The actor is dead: killed, its constructor threw, or its last handle is gone.
+/// The actor is dead (killed, its constructor threw, it ended itself, its last handle is gone), or
+/// was lost while the call ran.
 class NARKE_EXPORT actor_died_error : public error {
  public:
   explicit actor_died_error(const std::string& message, std::exception_ptr cause = nullptr);
   ~actor_died_error() override;
 
-  /// What the constructor threw; null when the actor died otherwise.
+  /// What the constructor threw, or what the actor was lost by; null when it was killed, ended
+  /// itself, or has no handle any more.
   [[nodiscard]] std::exception_ptr cause() const noexcept { return cause_; }
 
  private:
@@ -71,6 +73,13 @@ class NARKE_EXPORT actor_not_found : public error {
  public:
   using error::error;
   ~actor_not_found() override;
+};
+
+/// An actor has as many calls that are not done as `max_pending_calls` lets it have.
+class NARKE_EXPORT pending_calls_limit_exceeded : public error {
+ public:
+  using error::error;
+  ~pending_calls_limit_exceeded() override;
 };
 
 /// An isolated worker ended before its task did.

@@ -5,7 +5,9 @@
 //   put.hpp        put: a value into the store
 //   array.hpp      array, array_builder, device_span: elements in memory or on GPUs
 //   gpu_context.hpp  what the body of a GPU task works with
-//   actor.hpp      actor<T>().remote(…), get_actor, kill
+//   actor.hpp      actor<T>().remote(…), get_actor, kill, this_actor
+//   generator.hpp  generator<T>: tasks and methods that yield a stream of results
+//   placement_group.hpp  resources reserved together, close or apart
 //   object_ref.hpp what remote and put return
 //   runtime.hpp    init, shutdown, session, stop_requested, this_task
 //   options.hpp    the options of all of these
@@ -20,11 +22,13 @@
 #include <narke/array.hpp>
 #include <narke/cancel.hpp>
 #include <narke/errors.hpp>
+#include <narke/generator.hpp>
 #include <narke/get.hpp>
 #include <narke/gpu_context.hpp>
 #include <narke/map.hpp>
 #include <narke/object_ref.hpp>
 #include <narke/options.hpp>
+#include <narke/placement_group.hpp>
 #include <narke/put.hpp>
 #include <narke/resources.hpp>
 #include <narke/runtime.hpp>

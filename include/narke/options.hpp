@@ -71,10 +71,12 @@ class time_limit {
 /// Quantities of custom resources by name.
 using resource_map = std::map<std::string, number>;
 
+class placement_group;
+
 /// Where a task would like to run.
 class scheduling {
  public:
-  enum class wish : std::uint8_t { automatic, spread, numa_node, gpu };
+  enum class wish : std::uint8_t { automatic, spread, numa_node, gpu, bundle };
 
   static constexpr scheduling automatic() noexcept { return scheduling{wish::automatic, -1}; }
   static constexpr scheduling spread() noexcept { return scheduling{wish::spread, -1}; }
@@ -83,14 +85,22 @@ class scheduling {
   }
   static constexpr scheduling gpu(int id) noexcept { return scheduling{wish::gpu, id}; }
 
+  /// In a bundle of a placement group, on what it has reserved. Does not keep the group: do so
+  /// while you submit. Throws std::invalid_argument for an empty group, or an index it has not.
+  static scheduling bundle(const placement_group& group, int index);
+
   [[nodiscard]] constexpr wish kind() const noexcept { return kind_; }
   [[nodiscard]] constexpr int index() const noexcept { return index_; }
+  /// The group of a bundle; 0 for none.
+  [[nodiscard]] constexpr std::uint64_t group_id() const noexcept { return group_id_; }
   friend constexpr bool operator==(const scheduling&, const scheduling&) noexcept = default;
 
  private:
-  constexpr scheduling(wish kind, int index) noexcept : kind_{kind}, index_{index} {}
+  constexpr scheduling(wish kind, int index, std::uint64_t group_id = 0) noexcept
+      : kind_{kind}, index_{index}, group_id_{group_id} {}
   wish kind_;
   int index_;
+  std::uint64_t group_id_;
 };
 
 /// Where the body of a task runs: on a thread of this process, or in a process of its own.
@@ -112,6 +122,7 @@ struct task_options {
   time_limit timeout = {};
   narke::scheduling scheduling = narke::scheduling::automatic();
   narke::isolation isolation = narke::isolation::thread;
+  number stream_buffer = 64;  ///< of a generator: values that may wait to be taken; -1: all
 };
 
 struct actor_options {
@@ -129,6 +140,16 @@ struct actor_options {
   actor_lifetime lifetime = actor_lifetime::non_detached;
   bool get_if_exists = false;
   narke::isolation isolation = narke::isolation::thread;
+  resource_map concurrency_groups = {};  ///< by name: how many methods of each may run at once
+  narke::scheduling scheduling = narke::scheduling::automatic();
+};
+
+/// Of the calls of one method.
+struct call_options {
+  /// Which of the actor's concurrency_groups runs it; empty: its own group, of max_concurrency.
+  std::string concurrency_group = {};
+  std::optional<number> max_task_retries = {};  ///< unset: the actor's
+  number stream_buffer = 64;  ///< of a generator: values that may wait to be taken; -1: all
 };
 
 /// GPUs that exist only in this process. Given, they replace the real ones.

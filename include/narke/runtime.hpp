@@ -16,7 +16,7 @@ namespace narke {
 /// naming a bad field or environment variable, narke::error when no thread can be made. Any thread.
 NARKE_EXPORT void init(const runtime_options& options = {});
 
-/// True between init and the end of shutdown.
+/// True between init and the end of shutdown; false in a child of fork.
 NARKE_EXPORT bool is_initialized() noexcept;
 
 namespace detail {
@@ -41,7 +41,11 @@ class session {
   explicit session(const runtime_options& options = {}) { init(options); }
   session(const session&) = delete;
   session& operator=(const session&) = delete;
-  ~session() { shutdown(); }
+  ~session() {
+    if (is_initialized()) {  // a child of fork has none
+      shutdown();
+    }
+  }
 };
 
 /// In a task or actor call: true when it should end early, because it was cancelled or timed out,

@@ -1,6 +1,8 @@
 #include "actor/actor_core.hpp"
 
 #include <algorithm>
+#include <stdexcept>
+#include <string>
 #include <utility>
 
 #include <fmt/format.h>
@@ -28,7 +30,24 @@ constexpr int calls_per_turn = 64;  // then others in the queue have theirs
 
 bool asks_for_something(const internal::resource_request& request) noexcept {
   return !request.cpus.is_zero() || !request.gpus.is_zero() || request.memory_bytes != 0 ||
-         !request.custom.empty();
+         !request.custom.empty() || request.in_group != 0;
+}
+
+}  // namespace
+
+namespace {
+
+std::size_t concurrency_of(const actor_options& options) {
+  double all = options.max_concurrency;
+  for (const auto& [name, limit] : options.concurrency_groups) {
+    all += limit;
+  }
+  return static_cast<std::size_t>(all);
+}
+
+std::uint16_t retries_from(double retries) {
+  return retries < 0 || retries >= call_settings::unlimited ? call_settings::unlimited
+                                                            : static_cast<std::uint16_t>(retries);
 }
 
 }  // namespace
@@ -38,31 +57,18 @@ actor_core::actor_core(const actor_options& options, const std::type_info& type)
       type_{type},
       request_{internal::request_from(options, 0)},
       methods_take_permit_{!options.num_cpus.has_value()},
-      max_concurrency_{static_cast<std::size_t>(double{options.max_concurrency})},
-      is_detached_{options.lifetime == actor_lifetime::detached} {
-  record_.id = internal::next_id();
-  record_.request = &request_;
-  record_.for_life = true;
-  record_.owner = this;
-  record_.granted = [](internal::placement_record& record) noexcept {
-    auto& self = *static_cast<actor_core*>(record.owner);
-    {
-      const std::lock_guard lock{self.mutex_};
-      self.is_asking_ = false;
-      self.is_placed_ = true;
-    }
-    self.open();
-    self.release_ref();
-  };
-  record_.dropped = [](internal::placement_record& record) noexcept {
-    auto& self = *static_cast<actor_core*>(record.owner);
-    {
-      const std::lock_guard lock{self.mutex_};
-      self.is_asking_ = false;
-    }
-    self.die(internal::dropped_by_shutdown());
-    self.release_ref();
-  };
+      concurrency_{concurrency_of(options)},
+      is_detached_{options.lifetime == actor_lifetime::detached},
+      max_pending_calls_{options.max_pending_calls < 0
+                             ? SIZE_MAX
+                             : static_cast<std::size_t>(double{options.max_pending_calls})},
+      max_task_retries_{retries_from(options.max_task_retries)},
+      restarts_left_{options.max_restarts} {
+  groups_.push_back({"", static_cast<std::size_t>(double{options.max_concurrency})});
+  for (const auto& [name, limit] : options.concurrency_groups) {
+    groups_.push_back({name, static_cast<std::size_t>(double{limit})});
+  }
+  connect_record();
   if (is_detached_) {
     add_handle();  // let go when the actor dies
   }
@@ -123,9 +129,10 @@ void actor_core::submit_call(task_node& node) noexcept {
     const std::lock_guard lock{mutex_};
     if (phase_ == phase::dead) {
       node.has_ref_arguments = false;  // it fails at once, whatever its arguments do
-    } else if (node.has_ref_arguments || lines_.contains(submitter)) {
-      line& its = lines_[submitter];
-      held_.emplace(&node, place_in_line{submitter, its.insert(its.end(), {&node, false})});
+    } else if (const line_key key{submitter, node.of_call.group};
+               node.has_ref_arguments || lines_.contains(key)) {
+      line& its = lines_[key];
+      held_.emplace(&node, place_in_line{key, its.insert(its.end(), {&node, false})});
     }
   }
   internal::submit_node(node, task_lane::actor_call);
@@ -160,15 +167,16 @@ void actor_core::call_is_ready(task_node& node) noexcept {
       dead = death_error_locked();
     } else if (&node == constructor_) {
       asks = constructor_is_ready_locked(node);
-      turn = next_turn_locked();
+      turn = next_turn_locked(0);
     } else {
+      const std::size_t group = node.of_call.group;
       if (const auto held = held_.find(&node); held != held_.end()) {
         held->second.position->is_ready = true;
-        move_ready_locked(held->second.submitter);
+        move_ready_locked(line_key{held->second.key});
       } else {
-        mailbox_.push_back(&node);
+        groups_[group].mailbox.push_back(&node);
       }
-      turn = next_turn_locked();
+      turn = next_turn_locked(group);
     }
   }
   if (dead) {
@@ -180,11 +188,11 @@ void actor_core::call_is_ready(task_node& node) noexcept {
   release_ref();
 }
 
-void actor_core::move_ready_locked(std::uint64_t submitter) noexcept {
-  const auto found = lines_.find(submitter);
+void actor_core::move_ready_locked(const line_key& key) noexcept {
+  const auto found = lines_.find(key);
   line& its = found->second;
   while (!its.empty() && its.front().is_ready) {
-    mailbox_.push_back(its.front().node);
+    groups_[key.group].mailbox.push_back(its.front().node);
     held_.erase(its.front().node);
     its.pop_front();
   }
@@ -202,9 +210,14 @@ bool actor_core::constructor_is_ready_locked(task_node& node) {
     record_.submitted_ticks = node.submitted_ticks;
     return true;
   }
-  phase_ = phase::constructing;
-  mailbox_.push_front(std::exchange(constructor_, nullptr));
+  queue_constructor_locked();
   return false;
+}
+
+void actor_core::queue_constructor_locked() noexcept {
+  phase_ = phase::constructing;
+  begun_constructor_ = constructor_;
+  groups_[0].mailbox.push_front(std::exchange(constructor_, nullptr));
 }
 
 void actor_core::open() noexcept {
@@ -212,40 +225,59 @@ void actor_core::open() noexcept {
   {
     const std::lock_guard lock{mutex_};
     if (phase_ == phase::arriving) {
-      phase_ = phase::constructing;
-      mailbox_.push_front(std::exchange(constructor_, nullptr));
-      turn = next_turn_locked();
+      queue_constructor_locked();
+      turn = next_turn_locked(0);
     }
   }
   schedule(turn);
   end_if_done();  // it may have died while it waited
 }
 
-std::size_t actor_core::allowed_locked() const noexcept {
+std::size_t actor_core::allowed_locked(const call_group& group) const noexcept {
   switch (phase_) {
     case phase::arriving:
+    case phase::restarting:
     case phase::dead:
       return 0;
     case phase::constructing:
-      return 1;
+      return &group == groups_.data() ? 1 : 0;
     case phase::alive:
-      return max_concurrency_;
+      return group.limit;
   }
   return 0;
 }
 
-actor_core::actor_turn* actor_core::next_turn_locked() {
-  if (mailbox_.empty() || scheduled_ + in_place_ >= allowed_locked()) {
+actor_core::actor_turn* actor_core::next_turn_locked(std::size_t group) {
+  const call_group& its = groups_[group];
+  if (its.mailbox.empty() || its.scheduled + its.in_place >= allowed_locked(its)) {
     return nullptr;
   }
+  return bare_turn_locked(group);
+}
+
+actor_core::actor_turn* actor_core::bare_turn_locked(std::size_t group) {
   if (idle_turns_.empty()) {
     idle_turns_.push_back(&turns_.emplace_back(*this));
   }
   actor_turn* turn = idle_turns_.back();
   idle_turns_.pop_back();
-  ++scheduled_;
+  turn->group = group;
+  ++groups_[group].scheduled;
   add_ref();
   return turn;
+}
+
+// Each group with calls has a turn: for when calls were not allowed to begin, and are. The turn
+// schedules the next one of its group.
+void actor_core::schedule_all() noexcept {
+  for (std::size_t group = 0; group != groups_.size(); ++group) {
+    actor_turn* turn = nullptr;
+    {
+      const std::lock_guard lock{mutex_};
+      turn = next_turn_locked(group);
+    }
+    schedule(turn);
+  }
 }
 
 void actor_core::schedule(actor_turn* turn) noexcept {
@@ -266,28 +298,30 @@ cpu_hold actor_core::hold_of_methods() const noexcept {
   }
   // CPUs held for life are lent out while the only method waits; of several methods none can say so
   // alone.
-  return !request_.cpus.is_zero() && max_concurrency_ == 1 ? cpu_hold::placement : cpu_hold::none;
+  return !request_.cpus.is_zero() && concurrency_ == 1 ? cpu_hold::placement : cpu_hold::none;
 }
 
-task_node* actor_core::begin_call_locked() noexcept {
-  if (mailbox_.empty() || running_.size() >= allowed_locked()) {
+task_node* actor_core::begin_call_locked(call_group& group) noexcept {
+  if (group.mailbox.empty() || group.running >= allowed_locked(group)) {
     return nullptr;
   }
-  task_node* node = mailbox_.front();
-  mailbox_.pop_front();
+  task_node* node = group.mailbox.front();
+  group.mailbox.pop_front();
+  ++group.running;
   running_.push_back(node);
   return node;
 }
 
 void actor_core::take_turn(actor_turn& turn) noexcept {
+  call_group& group = groups_[turn.group];
   bool again = true;
   for (int i = 0; again && i != calls_per_turn; ++i) {
     task_node* node = nullptr;
     actor_turn* another = nullptr;
     {
       const std::lock_guard lock{mutex_};
-      node = begin_call_locked();
-      another = next_turn_locked();  // for calls that came while fewer were allowed
+      node = begin_call_locked(group);
+      another = next_turn_locked(turn.group);  // for calls that came while fewer were allowed
     }
     schedule(another);
     if (node != nullptr) {
@@ -297,9 +331,9 @@ void actor_core::take_turn(actor_turn& turn) noexcept {
   }
   {
     const std::lock_guard lock{mutex_};
-    again = !mailbox_.empty() && running_.size() < allowed_locked();
+    again = !group.mailbox.empty() && group.running < allowed_locked(group);
     if (!again) {
-      --scheduled_;
+      --group.scheduled;
       idle_turns_.push_back(&turn);
     }
   }
@@ -320,21 +354,22 @@ bool actor_core::try_call_in_place(task_node& node) noexcept {
   if (!cpu || !methods_take_permit_ || node.gpu != nullptr) {
     return false;
   }
+  call_group& group = groups_[node.of_call.group];
   {
     const std::lock_guard lock{mutex_};
-    if (phase_ != phase::alive || mailbox_.empty() || mailbox_.front() != &node ||
-        begin_call_locked() == nullptr) {
+    if (phase_ != phase::alive || group.mailbox.empty() || group.mailbox.front() != &node ||
+        begin_call_locked(group) == nullptr) {
       return false;
     }
-    ++in_place_;
+    ++group.in_place;
     add_ref();
   }
   run_call(node, cpu.hold(), &cpu);
   actor_turn* turn = nullptr;
   {
     const std::lock_guard lock{mutex_};
-    --in_place_;
-    turn = next_turn_locked();
+    --group.in_place;
+    turn = next_turn_locked(static_cast<std::size_t>(&group - groups_.data()));
   }
   schedule(turn);
   end_if_done();
@@ -383,30 +418,42 @@ void actor_core::run_gpu_call(task_node& node, cpu_hold hold) noexcept {
 
 // Before its results are published: who then calls again finds the actor free.
 void actor_core::end_call(task_node& node) noexcept {
-  std::exception_ptr cause;
+  departure leaving{};
+  bool opens = false;
   {
     const std::lock_guard lock{mutex_};
     running_.erase(std::find(running_.begin(), running_.end(), &node));
-    if (phase_ != phase::constructing) {
-      return;
+    --groups_[node.of_call.group].running;
+    if (&node != begun_constructor_ && pending_calls_ != 0) {
+      --pending_calls_;
     }
-    cause = node.slot(0)->error();
-    if (cause == nullptr) {
-      phase_ = phase::alive;
-      return;
+    if (!departures_.empty()) [[unlikely]] {
+      leaving = take_departure_locked(node);
+    }
+    if (leaving.call == nullptr && phase_ == phase::constructing) {
+      if (const std::exception_ptr failed = node.slot(0)->error()) {
+        leaving = {&node, death::constructor_failed, failed};
+      } else {
+        phase_ = phase::alive;
+        opens = true;
+      }
     }
   }
-  die(cause);
+  if (opens && groups_.size() > 1) {
+    schedule_all();
+  }
+  if (leaving.call != nullptr) {
+    if (leaving.why == death::lost) {
+      lose(leaving.cause);
+    } else {
+      die(leaving.why, leaving.cause);
+    }
+  }
 }
 
 void actor_core::set_state(void* state, void (*destroy)(void*) noexcept) noexcept {
   state_ = state;
   destroy_ = destroy;
-}
-
-bool actor_core::is_alive() const noexcept {
-  const std::lock_guard lock{mutex_};
-  return phase_ != phase::dead;
 }
 
 std::string actor_core::why_call_waits(const task_node& node) const {
@@ -415,108 +462,23 @@ std::string actor_core::why_call_waits(const task_node& node) const {
     return fmt::format("{} waits for {}", display_name(),
                        is_asking_ ? "its resources" : "the arguments of its constructor");
   }
+  if (phase_ == phase::restarting) {
+    return fmt::format("{} was lost, and is made again", display_name());
+  }
   if (const auto held = held_.find(&node); held != held_.end()) {
     return held->second.position->is_ready
                ? "an earlier call of the same submitter waits for an argument, and calls keep "
                  "their order"
                : "it waits for an argument";
   }
-  const auto place = std::find(mailbox_.begin(), mailbox_.end(), &node);
-  return place == mailbox_.end()
-             ? std::string{"its turn has come"}
-             : fmt::format("{} calls are before it in the mailbox of {}, and {} run",
-                           place - mailbox_.begin(), display_name(), running_.size());
-}
-
-std::string actor_core::display_name() const {
-  return name_.empty() ? std::string{"an actor without a name"} : fmt::format("actor '{}'", name_);
-}
-
-std::exception_ptr actor_core::death_error_locked() const {
-  if (cause_ == nullptr) {
-    return std::make_exception_ptr(
-        actor_died_error{fmt::format("{} is dead: it was killed, or the runtime was shut down. "
-                                     "Make another by actor<T>().remote(…)",
-                                     display_name())});
-  }
-  std::string what = "it threw something that is not a std::exception";
-  try {
-    std::rethrow_exception(cause_);
-  } catch (const std::exception& thrown) {
-    what = thrown.what();
-  } catch (...) {  // named above
-  }
-  return std::make_exception_ptr(actor_died_error{
-      fmt::format("{} is dead: its constructor failed: {}", display_name(), what), cause_});
-}
-
-// A call on the lists of its arguments: it stays there, and they let it go. If its last argument is
-// ready at this moment, then its call_is_ready is under way and fails it.
-void actor_core::fail_waiting(task_node& node, const std::exception_ptr& error) noexcept {
-  if (node.claim(task_state::waiting)) {
-    internal::finish_with_error(node, error);
-  }
-}
-
-void actor_core::die(const std::exception_ptr& cause) noexcept {
-  std::vector<task_node*> ready;    // with the queue's reference
-  std::vector<task_node*> waiting;  // with one of our own
-  std::vector<task_node*> running;  // with one of our own
-  std::exception_ptr error;
-  bool was_asking = false;
-  {
-    const std::lock_guard lock{mutex_};
-    if (phase_ == phase::dead) {
-      return;
+  for (const call_group& group : groups_) {
+    const auto place = std::find(group.mailbox.begin(), group.mailbox.end(), &node);
+    if (place != group.mailbox.end()) {
+      return fmt::format("{} calls are before it in the mailbox of {}, and {} run",
+                         place - group.mailbox.begin(), display_name(), group.running);
     }
-    phase_ = phase::dead;
-    cause_ = cause;
-    error = death_error_locked();
-    ready.assign(mailbox_.begin(), mailbox_.end());
-    mailbox_.clear();
-    for (const auto& [submitter, its] : lines_) {
-      for (const held_call& held : its) {
-        (held.is_ready ? ready : waiting).push_back(held.node);
-      }
-    }
-    lines_.clear();
-    held_.clear();
-    if (constructor_ != nullptr) {
-      (constructor_has_arguments_ ? ready : waiting)
-          .push_back(std::exchange(constructor_, nullptr));
-    }
-    running = running_;
-    for (task_node* node : running) {
-      node->add_ref();
-    }
-    for (task_node* node : waiting) {
-      node->add_ref();
-    }
-    was_asking = is_asking_;
-    add_ref();
   }
-  actor_registry::free_name(*this);
-  if (was_asking && placement_lane::instance().withdraw(record_.id) != nullptr) {
-    const std::lock_guard lock{mutex_};
-    is_asking_ = false;
-    refs_.fetch_sub(1, std::memory_order_acq_rel);  // never the last: this call has one
-  }
-  for (task_node* node : running) {
-    internal::publish_early(*node, error);
-    node->release_ref();
-  }
-  for (task_node* node : ready) {
-    internal::fail_ready_task(*node, error);
-  }
-  for (task_node* node : waiting) {
-    fail_waiting(*node, error);
-    node->release_ref();
-  }
-  if (is_detached_) {
-    release_handle();  // the one from the constructor: an actor dies once
-  }
-  end_if_done();
-  release_ref();
+  return "its turn has come";
 }
 
 void actor_core::forget_held(task_node& node) noexcept {
@@ -526,61 +488,71 @@ void actor_core::forget_held(task_node& node) noexcept {
     if (const auto held = held_.find(&node); held != held_.end()) {
       const place_in_line place = held->second;
       held_.erase(held);
-      lines_.at(place.submitter).erase(place.position);
-      move_ready_locked(place.submitter);
-      turn = next_turn_locked();
+      lines_.at(place.key).erase(place.position);
+      move_ready_locked(place.key);
+      turn = next_turn_locked(place.key.group);
+      if (pending_calls_ != 0) {
+        --pending_calls_;
+      }
     }
   }
   schedule(turn);
   end_if_done();
 }
 
-bool actor_core::is_done_locked() const noexcept {
-  return (phase_ == phase::dead || no_handles_) && constructor_ == nullptr && !is_asking_ &&
-         mailbox_.empty() && lines_.empty() && running_.empty() && scheduled_ == 0 &&
-         in_place_ == 0 && !is_ended_;
-}
-
-namespace {
-
-// Actors whose states are to go, on this thread. A state may hold the last handle of another actor,
-// and so on: the outermost call works the list off, which lies on its stack; calls inside append.
-constinit thread_local std::deque<actor_core*>* ending_actors = nullptr;
-
-}  // namespace
-
-void actor_core::end_if_done() noexcept {
-  {
-    const std::lock_guard lock{mutex_};
-    if (!is_done_locked()) {
-      return;
-    }
-    is_ended_ = true;
-    phase_ = phase::dead;
-  }
-  add_ref();
-  if (ending_actors != nullptr) {
-    ending_actors->push_back(this);
+void actor_core::reserve_call() {
+  if (max_pending_calls_ == SIZE_MAX) {
     return;
   }
-  std::deque<actor_core*> list{this};
-  ending_actors = &list;
-  for (; !list.empty(); list.pop_front()) {
-    list.front()->end();
+  const std::lock_guard lock{mutex_};
+  if (phase_ == phase::dead) {
+    return;  // the call fails in its own way
   }
-  ending_actors = nullptr;
+  if (pending_calls_ >= max_pending_calls_) {
+    throw pending_calls_limit_exceeded{fmt::format(
+        "{} has {} calls that are not done, and max_pending_calls is {}: get or wait for some "
+        "before you make another, or make it with a higher limit",
+        display_name(), pending_calls_, max_pending_calls_)};
+  }
+  ++pending_calls_;
 }
 
-// The user's destructor runs here, and then the resources go back.
-void actor_core::end() noexcept {
-  if (state_ != nullptr) {
-    destroy_(std::exchange(state_, nullptr));
+void actor_core::give_back_call() noexcept {
+  const std::lock_guard lock{mutex_};
+  if (pending_calls_ != 0) {
+    --pending_calls_;
   }
-  if (std::exchange(is_placed_, false)) {
-    placement_lane::instance().finished(record_);
+}
+
+call_settings actor_core::settings_for(const call_options& options) const {
+  call_settings settings;
+  if (!options.concurrency_group.empty()) {
+    const auto found = std::find_if(groups_.begin(), groups_.end(), [&](const call_group& each) {
+      return each.name == options.concurrency_group;
+    });
+    if (found == groups_.end()) {
+      std::vector<std::string> names;
+      for (std::size_t i = 1; i < groups_.size(); ++i) {
+        names.push_back(groups_[i].name);
+      }
+      throw std::invalid_argument{fmt::format(
+          "options: concurrency_group: {} has no group '{}'; it has {}. Name one of these, or "
+          "give actor<T> .concurrency_groups",
+          display_name(), options.concurrency_group,
+          names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")))};
+    }
+    settings.group = static_cast<std::uint16_t>(found - groups_.begin());
   }
-  actor_registry::remove(*this);
-  release_ref();
+  if (options.max_task_retries) {
+    internal::check_whole("max_task_retries", *options.max_task_retries, -1, 1e9);
+    if (*options.max_task_retries != 0) {
+      internal::throw_not_there_yet("max_task_retries",
+                                    fmt::format("{}", double{*options.max_task_retries}),
+                                    "call the method again when get throws actor_died_error");
+    }
+    settings.retries = retries_from(*options.max_task_retries);
+  }
+  return settings;
 }
 
 }  // namespace narke::detail

@@ -7,10 +7,19 @@
 //     the mailbox.
 //  2. When the head of a line is ready, it and the ready ones behind it go to the mailbox.
 //  3. Mailbox to worker: turns take calls off the mailbox, one turn at a time for each of
-//     max_concurrency.
+//     max_concurrency. Each concurrency group has a mailbox and turns of its own, and a submitter
+//     has a line for each group.
 //  4. It runs like any task, and its results are published.
 // The constructor is the first call; nothing else runs before it is done. An actor that asks for
 // resources first waits for the placement lane.
+//
+// Life of an actor that is lost (actor_life.cpp):
+//  1. lose: no call begins any more. Those that run go on, on the state that is lost.
+//  2. When none runs, the state is destroyed and the resources go back, on the thread that finds it
+//     so.
+//  3. The same thread makes the constructor call again, which goes the way of the first: arguments,
+//     resources, mailbox. Calls that waited in mailboxes and lines wait on.
+// A kill at any of these steps wins: who comes to the next one finds the actor dead.
 #pragma once
 
 #include <atomic>
@@ -39,6 +48,15 @@ class borrowed_cpu;
 
 namespace narke::detail {
 
+/// Why an actor is dead.
+enum class death : std::uint8_t {
+  killed,
+  shutdown,            ///< the runtime ended first
+  constructor_failed,  ///< it threw, or one of its arguments had failed
+  exited,              ///< this_actor::end
+  lost,                ///< and no restart was left
+};
+
 class actor_core {
  public:
   actor_core(const actor_options& options, const std::type_info& type);
@@ -65,9 +83,25 @@ class actor_core {
   /// A call that waited for an argument, and that its caller has claimed, is out.
   void forget_held(task_node& node) noexcept;
 
+  /// One more call is about to be made. Throws pending_calls_limit_exceeded.
+  void reserve_call();
+  void give_back_call() noexcept;
+  [[nodiscard]] call_settings settings_for(const call_options& options) const;
+  /// Before submit_constructor. Null: it is never made again.
+  void keep_constructor(std::unique_ptr<const constructor_source> source) noexcept;
+
   /// Fails what waits and what runs; the state goes when nothing runs any more. `cause`: what the
-  /// constructor threw.
-  void die(const std::exception_ptr& cause) noexcept;
+  /// constructor threw, or what the actor was lost by.
+  /// `ends_here`: the user's destructor may run on this thread; else it is left to a worker.
+  void die(death why, const std::exception_ptr& cause = nullptr, bool ends_here = true) noexcept;
+  /// The state is gone or worthless: the actor is made again when it may be, else it dies. Called
+  /// by whoever finds out: a device that fails, a process that hosts the actor and ends.
+  void lose(const std::exception_ptr& cause, bool ends_here = true) noexcept;
+  /// From inside `call`, which runs: the actor exits, or is lost, when the body has ended.
+  void leave_by(const task_node& call, death why, std::exception_ptr cause) noexcept;
+  /// The error of calls that do not run to their end for that reason.
+  [[nodiscard]] std::exception_ptr error_of(death why, const std::exception_ptr& cause) const;
+  [[nodiscard]] int restarts() const noexcept { return restarts_.load(std::memory_order_relaxed); }
 
   void set_state(void* state, void (*destroy)(void*) noexcept) noexcept;
   [[nodiscard]] void* state() const noexcept { return state_; }
@@ -86,6 +120,7 @@ class actor_core {
    public:
     explicit actor_turn(actor_core& of) noexcept : actor_{of} {}
     void take_turn() noexcept override { actor_.take_turn(*this); }
+    std::size_t group = 0;  ///< set while it is scheduled
 
    private:
     actor_core& actor_;
@@ -94,22 +129,46 @@ class actor_core {
     arriving,      ///< the constructor waits for arguments or resources
     constructing,  ///< the constructor is in the mailbox or runs
     alive,
-    dead,  ///< calls fail; what runs may end
+    restarting,  ///< lost: what runs may end, then it is made again
+    dead,        ///< calls fail; what runs may end
+  };
+  struct call_group {
+    std::string name;
+    std::size_t limit = 1;           // how many may run at once
+    std::deque<task_node*> mailbox;  // ready to run, in order
+    std::size_t running = 0;
+    std::size_t scheduled = 0;  // turns in a queue, or running
+    std::size_t in_place = 0;   // calls that run on the thread that waits for them
+  };
+  struct departure {
+    const task_node* call;
+    death why;
+    std::exception_ptr cause;
   };
   struct held_call {
     task_node* node;
     bool is_ready;
   };
   using line = std::list<held_call>;
-  struct place_in_line {
+  struct line_key {
     std::uint64_t submitter;
+    std::uint16_t group;
+    friend bool operator==(const line_key&, const line_key&) = default;
+  };
+  struct line_key_hash {
+    std::size_t operator()(const line_key& key) const noexcept {
+      return static_cast<std::size_t>(key.submitter * 31 + key.group);
+    }
+  };
+  struct place_in_line {
+    line_key key;
     line::iterator position;
   };
 
   ~actor_core() = default;
 
   void take_turn(actor_turn& turn) noexcept;
-  [[nodiscard]] task_node* begin_call_locked() noexcept;
+  [[nodiscard]] task_node* begin_call_locked(call_group& group) noexcept;
   void run_gpu_call(task_node& node, internal::cpu_hold hold) noexcept;
   void run_call(task_node& node, internal::cpu_hold hold,
                 internal::borrowed_cpu* borrowed) noexcept;
@@ -118,15 +177,35 @@ class actor_core {
   /// True: the caller is to submit record_, after the lock.
   [[nodiscard]] bool constructor_is_ready_locked(task_node& node);
   void open() noexcept;
-  void move_ready_locked(std::uint64_t submitter) noexcept;
+  void queue_constructor_locked() noexcept;
+  void move_ready_locked(const line_key& key) noexcept;
   /// The turn that is needed now, if one is: to be scheduled after the lock.
-  [[nodiscard]] actor_turn* next_turn_locked();
+  [[nodiscard]] actor_turn* next_turn_locked(std::size_t group);
+  /// A turn whether there are calls or not.
+  [[nodiscard]] actor_turn* bare_turn_locked(std::size_t group);
+  void end_here_or_by_turn(bool here) noexcept;
   void schedule(actor_turn* turn) noexcept;
-  /// How many calls may run at once.
-  [[nodiscard]] std::size_t allowed_locked() const noexcept;
+  void schedule_all() noexcept;
+  /// How many calls of the group may run at once.
+  [[nodiscard]] std::size_t allowed_locked(const call_group& group) const noexcept;
+  [[nodiscard]] bool is_idle_locked() const noexcept;
   [[nodiscard]] bool is_done_locked() const noexcept;
+  [[nodiscard]] bool is_to_be_made_again_locked() const noexcept;
+  /// After anything that may have been the last that kept the actor from its end, or from being
+  /// made again.
   void end_if_done() noexcept;
   void end() noexcept;
+  void make_again() noexcept;
+  void destroy_state() noexcept;
+  void connect_record() noexcept;
+  [[nodiscard]] departure take_departure_locked(const task_node& call) noexcept;
+  struct doomed_calls {
+    std::vector<task_node*> ready;    // with the queue's reference
+    std::vector<task_node*> waiting;  // with one of our own
+    std::vector<task_node*> running;  // with one of our own
+  };
+  [[nodiscard]] doomed_calls take_calls_locked();
+  [[nodiscard]] task_node* begin_loss_locked(const std::exception_ptr& cause) noexcept;
   static void fail_waiting(task_node& node, const std::exception_ptr& error) noexcept;
   [[nodiscard]] std::exception_ptr death_error_locked() const;
   [[nodiscard]] internal::cpu_hold hold_of_methods() const noexcept;
@@ -136,12 +215,18 @@ class actor_core {
   const std::type_index type_;
   const internal::resource_request request_;
   const bool methods_take_permit_;
-  const std::size_t max_concurrency_;
+  const std::size_t concurrency_;  // of all groups together
   const bool is_detached_;
+  const std::size_t max_pending_calls_;
+  const std::uint16_t max_task_retries_;  // as call_settings counts them
 
   // Have their own synchronisation.
   std::atomic<std::uint32_t> handles_{1};
   std::atomic<std::uint32_t> refs_{1};
+  std::atomic<int> restarts_{0};  // written under mutex_
+
+  // Written once, before the first constructor call.
+  std::unique_ptr<const constructor_source> source_;
 
   // Written by the constructor's thread before any method, read by methods.
   void* state_ = nullptr;
@@ -155,17 +240,21 @@ class actor_core {
   bool is_placed_ = false;  // it holds its resources
   bool is_ended_ = false;   // the state is gone, or going
   bool no_handles_ = false;
-  std::exception_ptr cause_;          // what the constructor threw
+  bool is_being_made_again_ = false;  // a thread is between the old state and the new constructor
+  death why_ = death::killed;         // it is dead
+  std::exception_ptr cause_;          // why it is dead
+  double restarts_left_ = 0;          // below 0: without end
   task_node* constructor_ = nullptr;  // while it arrives
   bool constructor_has_arguments_ = false;
-  std::deque<task_node*> mailbox_;                            // ready to run, in order
-  std::unordered_map<std::uint64_t, line> lines_;             // by submitter; none is empty
+  const task_node* begun_constructor_ = nullptr;              // the last that came into the mailbox
+  std::vector<call_group> groups_;                            // the first is the actor's own
+  std::unordered_map<line_key, line, line_key_hash> lines_;   // none is empty
   std::unordered_map<const task_node*, place_in_line> held_;  // where a held call stands
   std::vector<task_node*> running_;
+  std::vector<departure> departures_;  // of calls that run
+  std::size_t pending_calls_ = 0;      // made and not done; counted when there is a limit
   std::deque<actor_turn> turns_;
   std::vector<actor_turn*> idle_turns_;
-  std::size_t scheduled_ = 0;  // turns in a queue, or running
-  std::size_t in_place_ = 0;   // calls that run on the thread that waits for them
 };
 
 }  // namespace narke::detail

@@ -91,7 +91,7 @@ void actor_registry::end_all() noexcept {
       actor = *state.all.begin();
       actor->add_ref();
     }
-    actor->die(nullptr);
+    actor->die(detail::death::shutdown);
     remove(*actor);
     actor->release_ref();
   }

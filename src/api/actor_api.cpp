@@ -1,5 +1,7 @@
 #include <limits>
+#include <memory>
 #include <stdexcept>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -7,8 +9,10 @@
 #include <narke/errors.hpp>
 
 #include "actor/actor_core.hpp"
+#include "base/forked_child.hpp"
 #include "runtime/engine.hpp"
 #include "task/task_info.hpp"
+#include "worker/thread_state.hpp"
 
 namespace narke::detail {
 
@@ -18,8 +22,32 @@ void add_handle(actor_core& actor) noexcept {
   actor.add_handle();
 }
 void release_handle(actor_core& actor) noexcept {
-  actor.release_handle();
+  if (!internal::is_forked_child()) {
+    actor.release_handle();
+  }
 }
+
+namespace {
+
+void check_concurrency_groups(const actor_options& options) {
+  double all = options.max_concurrency;
+  for (const auto& [name, limit] : options.concurrency_groups) {
+    if (name.empty()) {
+      throw std::invalid_argument{
+          "narke::actor: concurrency_groups: a group without a name; give each one a name"};
+    }
+    internal::check_whole(fmt::format("concurrency_groups[\"{}\"]", name), limit, 1, 10'000);
+    all += limit;
+  }
+  if (options.concurrency_groups.size() > 1'000 || all > 100'000) {
+    throw std::invalid_argument{fmt::format(
+        "narke::actor: concurrency_groups: {} groups for {} methods at once; there may be 1,000 "
+        "groups, and 100,000 methods with max_concurrency",
+        options.concurrency_groups.size(), all)};
+  }
+}
+
+}  // namespace
 
 void check_actor_options(const actor_options& options) {
   static_cast<void>(internal::request_from(options, 0));
@@ -34,18 +62,16 @@ void check_actor_options(const actor_options& options) {
     throw std::invalid_argument{
         "narke::actor: max_pending_calls: 0 would take no call; -1 means without a limit"};
   }
-  const auto refuse = [](const char* field, double value, const char* instead) {
-    internal::throw_not_there_yet(field, fmt::format("{}", value), instead);
-  };
-  if (options.max_restarts != 0) {
-    refuse("max_restarts", options.max_restarts,
-           "make another actor when get throws actor_died_error");
-  }
   if (options.max_task_retries != 0) {
-    refuse("max_task_retries", options.max_task_retries, "call the method again when get throws");
+    internal::throw_not_there_yet("max_task_retries",
+                                  fmt::format("{}", double{options.max_task_retries}),
+                                  "call the method again when get throws actor_died_error");
   }
-  if (options.max_pending_calls != -1) {
-    refuse("max_pending_calls", options.max_pending_calls, "bound the calls by narke::wait");
+  check_concurrency_groups(options);
+  if (options.scheduling != scheduling::automatic() &&
+      options.scheduling.kind() != scheduling::wish::bundle) {
+    internal::throw_not_there_yet("scheduling", "other than automatic() and bundle()",
+                                  "leave it at scheduling::automatic()");
   }
   if (options.isolation != isolation::thread) {
     internal::throw_not_there_yet("isolation", "isolation::process",
@@ -99,13 +125,65 @@ void submit_call(actor_core& actor, task_node& node) noexcept {
   actor.submit_call(node);
 }
 void kill_actor(actor_core& actor) {
-  actor.die(nullptr);
+  internal::refuse_in_forked_child("kill");
+  actor.die(death::killed);
 }
 void set_actor_state(actor_core& actor, void* state, void (*destroy)(void*) noexcept) noexcept {
   actor.set_state(state, destroy);
 }
 void* actor_state(const actor_core& actor) noexcept {
   return actor.state();
+}
+
+void check_can_call(actor_core& actor) {
+  internal::ensure_running("task");
+  actor.reserve_call();
+}
+void give_back_call(actor_core& actor) noexcept {
+  actor.give_back_call();
+}
+method_settings settings_for_method(const actor_core& actor, const call_options& options) {
+  return {actor.settings_for(options), internal::stream_buffer_from(options.stream_buffer)};
+}
+void keep_constructor(actor_core& actor,
+                      std::unique_ptr<const constructor_source> source) noexcept {
+  actor.keep_constructor(std::move(source));
+}
+
+void throw_cannot_restart(const actor_options& options) {
+  throw std::invalid_argument{fmt::format(
+      "narke::actor: max_restarts: {}{}, but its constructor takes an argument that cannot be "
+      "copied, so it could be called only once. Leave max_restarts at 0, or give it arguments that "
+      "can be copied, such as a std::shared_ptr",
+      double{options.max_restarts},
+      options.name.empty() ? std::string{} : fmt::format(" of actor '{}'", options.name))};
+}
+
+actor_core& this_actor_core(const char* call) {
+  const internal::execution* current = internal::this_thread_state.current;
+  if (current == nullptr || current->node->lane != task_lane::actor_call) {
+    throw error{fmt::format(
+        "narke::this_actor::{}: no method of an actor runs here. A task that a method submits is "
+        "not part of the actor: return what it found, and call this in the method",
+        call)};
+  }
+  return *static_cast<actor_core*>(current->node->lane_data);
+}
+
+actor_core* this_actor_handle(const std::type_info& type) {
+  actor_core& actor = this_actor_core("handle");
+  if (actor.type() != std::type_index{type}) {
+    throw std::invalid_argument{
+        fmt::format("narke::this_actor::handle: {} is of another class than the one asked for",
+                    actor.display_name())};
+  }
+  if (!actor.try_add_handle()) {
+    throw error{
+        fmt::format("narke::this_actor::handle: the last handle of {} is gone, and it ends after "
+                    "the calls already made",
+                    actor.display_name())};
+  }
+  return &actor;
 }
 
 void throw_empty_handle(const char* call) {
@@ -117,3 +195,40 @@ void throw_empty_handle(const char* call) {
 }
 
 }  // namespace narke::detail
+
+namespace narke::this_actor {
+
+namespace {
+
+[[noreturn]] void leave(detail::actor_core& actor, detail::death why,
+                        const std::exception_ptr& cause, const std::exception_ptr& thrown) {
+  actor.leave_by(*internal::this_thread_state.current->node, why, cause);
+  std::rethrow_exception(thrown);
+}
+
+}  // namespace
+
+void end() {
+  detail::actor_core& actor = detail::this_actor_core("end");
+  leave(actor, detail::death::exited, nullptr, actor.error_of(detail::death::exited, nullptr));
+}
+
+void fail(const std::string& reason) {
+  detail::actor_core& actor = detail::this_actor_core("fail");
+  const auto cause = std::make_exception_ptr(error{reason});
+  leave(actor, detail::death::lost, cause,
+        std::make_exception_ptr(actor_died_error{
+            fmt::format("{} was lost in this call: {}. With max_restarts it is made again, and may "
+                        "be called again; else make another",
+                        actor.display_name(), reason),
+            cause}));
+}
+
+std::string name() {
+  return detail::this_actor_core("name").name();
+}
+int restarts() {
+  return detail::this_actor_core("restarts").restarts();
+}
+
+}  // namespace narke::this_actor

@@ -7,6 +7,7 @@
 
 #include <narke/errors.hpp>
 
+#include "base/forked_child.hpp"
 #include "observe/event.hpp"
 #include "runtime/engine.hpp"
 #include "runtime/task_explain.hpp"
@@ -70,6 +71,7 @@ std::vector<gpu> gpus() {
 }
 
 std::vector<int> get_gpu_ids() {
+  internal::refuse_in_forked_child("get_gpu_ids");
   if (const internal::execution* current = internal::this_thread_state.current) {
     return current->gpu_ids != nullptr ? *current->gpu_ids : std::vector<int>{};
   }
@@ -102,6 +104,7 @@ std::vector<advice_entry> advice() {
 }
 
 void timeline(const std::string& path) {
+  internal::refuse_in_forked_child("timeline");
   internal::write_chrome_trace(path, internal::advice_now());
 }
 

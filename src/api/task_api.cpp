@@ -5,6 +5,7 @@
 #include <narke/errors.hpp>
 #include <narke/put.hpp>
 
+#include "base/forked_child.hpp"
 #include "runtime/engine.hpp"
 #include "task/task_info.hpp"
 #include "worker/call_sites.hpp"
@@ -59,7 +60,7 @@ void check_can_submit(const task_info* info) {
   internal::ensure_running("task");
   if (info != nullptr && info->lane() == task_lane::placement) {
     const std::uint32_t start = internal::start_count();
-    if (info->feasible_in() != start) {
+    if (info->feasible_in() != start || info->request().in_group != 0) {
       internal::check_feasible(info->request(), name_for_messages(*info));
       info->set_feasible_in(start);
     }
@@ -75,6 +76,7 @@ void check_can_put() {
 }
 
 bool cancel_slot(result_slot& slot, bool force, bool recursive) {
+  internal::refuse_in_forked_child("cancel");
   task_node* node = slot.producer();
   if (slot.is_ready() || node == nullptr) {
     return false;

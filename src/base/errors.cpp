@@ -13,6 +13,7 @@ get_timeout_error::~get_timeout_error() = default;
 task_timeout_error::~task_timeout_error() = default;
 task_cancelled_error::~task_cancelled_error() = default;
 actor_not_found::~actor_not_found() = default;
+pending_calls_limit_exceeded::~pending_calls_limit_exceeded() = default;
 worker_crashed_error::~worker_crashed_error() = default;
 object_store_full_error::~object_store_full_error() = default;
 object_lost_error::~object_lost_error() = default;

@@ -9,6 +9,7 @@
 
 #include <narke/errors.hpp>
 
+#include "base/forked_child.hpp"
 #include "device/driver_call.hpp"
 
 namespace narke::detail {
@@ -347,6 +348,9 @@ gpu_frame::~gpu_frame() {
 
 void release_ref(array_buffer& buffer) noexcept {
   if (buffer.drop_ref()) {
+    if (internal::is_forked_child()) {
+      return;  // the engine is its parent's
+    }
     if (buffer.is_known_to_engine()) {
       internal::gpu_engine::instance().let_go(buffer);
     } else {
@@ -356,6 +360,7 @@ void release_ref(array_buffer& buffer) noexcept {
 }
 
 const void* host_bytes(array_buffer& buffer) {
+  internal::refuse_in_forked_child("array::host");
   if (this_frame != nullptr) {
     throw error{
         "narke::array: host() in the body of a GPU task: the body runs before the elements exist. "

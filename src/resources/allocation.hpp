@@ -23,6 +23,7 @@ struct allocation {
   std::vector<gpu_share> gpus;        ///< lowest index first
   std::int64_t memory_bytes = 0;
   std::vector<custom_amount> custom;
+  int numa_node = -1;                 ///< OS index of the node to run on; -1: any
 
   [[nodiscard]] std::vector<int> gpu_ids() const {
     std::vector<int> ids;

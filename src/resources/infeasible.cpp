@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "resources/group_placement.hpp"
 #include "resources/ledger.hpp"
 
 namespace narke::internal {
@@ -144,6 +145,40 @@ void check_custom(const custom_amount& wanted, const resource_totals& totals, co
   }
 }
 
+std::string_view name_of(group_strategy strategy) {
+  switch (strategy) {
+    case group_strategy::pack:
+      return "pack";
+    case group_strategy::spread:
+      return "spread";
+    case group_strategy::strict_pack:
+      return "strict_pack";
+    case group_strategy::strict_spread:
+      return "strict_spread";
+  }
+  return "";
+}
+
+void check_group(const resource_request& request, const resource_totals& totals, complaint& out) {
+  if (place_group(*request.group, totals, full_amounts(totals).gpus)) {
+    return;
+  }
+  std::vector<std::string> bundles;
+  for (const bundle_request& bundle : request.group->bundles) {
+    bundles.push_back(fmt::format("{{{}}}", resource_request{.cpus = bundle.cpus,
+                                                             .gpus = bundle.gpus,
+                                                             .gpu_memory_bytes =
+                                                                 bundle.gpu_memory_bytes,
+                                                             .memory_bytes = bundle.memory_bytes,
+                                                             .custom = bundle.custom}
+                                                .to_string()));
+  }
+  out.add(fmt::format("the bundles {} by {}", fmt::join(bundles, ", "),
+                      name_of(request.group->strategy)),
+          fmt::format("{}, and the NUMA nodes {{{}}}", list_gpus(totals.gpus, true, is_there),
+                      fmt::join(totals.numa_nodes, ", ")));
+}
+
 }  // namespace
 
 std::optional<std::string> ledger::infeasible_reason(const resource_request& request) const {
@@ -151,7 +186,9 @@ std::optional<std::string> ledger::infeasible_reason(const resource_request& req
   if (request.cpus > quantity::from_whole(totals_.cpus)) {
     out.add(fmt::format("CPU: {}", request.cpus.to_string()), fmt::format("CPU: {}", totals_.cpus));
   }
-  if (check_wish(request, totals_, out) && !request.gpus.is_zero()) {
+  if (request.group != nullptr) {
+    check_group(request, totals_, out);
+  } else if (check_wish(request, totals_, out) && !request.gpus.is_zero()) {
     check_gpus(request, totals_, out);
   }
   if (request.memory_bytes > totals_.memory_bytes) {

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "resources/group_placement.hpp"
+
 namespace narke::internal {
 namespace {
 
@@ -157,7 +159,32 @@ bool ledger::choose_gpus(const resource_request& request, const input_bytes& inp
   return !chosen.empty();
 }
 
+std::optional<std::vector<bundle_place>> ledger::place_bundles(
+    const resource_request& group) const {
+  return place_group(*group.group, totals_, free_.gpus);
+}
+
+bool ledger::allocate_bundles(const resource_request& request, allocation& granted) {
+  const auto places = place_bundles(request);
+  if (!places) {
+    return false;
+  }
+  for (std::size_t i = 0; i != places->size(); ++i) {
+    const bundle_request& bundle = request.group->bundles[i];
+    for (const int index : (*places)[i].gpus) {
+      granted.gpus.push_back({.index = index,
+                              .id = totals_.gpus[static_cast<std::size_t>(index)].id,
+                              .share = std::min(bundle.gpus, quantity::one()),
+                              .bytes = bundle.gpu_memory_bytes});
+    }
+  }
+  return true;
+}
+
 bool ledger::gpus_are_free(const resource_request& request) const {
+  if (request.group != nullptr) {
+    return place_bundles(request).has_value();
+  }
   std::int64_t count = 0;
   for (std::size_t i = 0; i < free_.gpus.size(); ++i) {
     count += gpu_fits(i, free_.gpus[i], request) ? 1 : 0;
@@ -167,6 +194,14 @@ bool ledger::gpus_are_free(const resource_request& request) const {
 
 bool ledger::gpus_fit_beside(const std::vector<gpu_amount>& held,
                              const resource_request& request) const {
+  if (request.group != nullptr) {
+    std::vector<gpu_amount> beside = full_amounts(totals_).gpus;
+    for (std::size_t i = 0; i < beside.size(); ++i) {
+      beside[i].share -= held[i].share;
+      beside[i].memory_bytes -= held[i].memory_bytes;
+    }
+    return place_group(*request.group, totals_, std::move(beside)).has_value();
+  }
   std::int64_t count = 0;
   for (std::size_t i = 0; i < totals_.gpus.size(); ++i) {
     const gpu_amount free{.share = quantity::one() - held[i].share,
@@ -189,7 +224,7 @@ resource_kinds ledger::missing(const resource_request& request) const {
 
 std::optional<allocation> ledger::try_allocate(const resource_request& request,
                                                const input_bytes& inputs) {
-  if (request.gpus > quantity::one() && !request.gpus.is_whole()) {
+  if (request.group == nullptr && request.gpus > quantity::one() && !request.gpus.is_whole()) {
     throw std::logic_error{fmt::format("a request for {} GPUs", request.gpus.to_string())};
   }
   const bool rest_fits =
@@ -200,7 +235,11 @@ std::optional<allocation> ledger::try_allocate(const resource_request& request,
     return std::nullopt;
   }
   allocation granted{.memory_bytes = request.memory_bytes, .custom = request.custom};
-  if (!request.gpus.is_zero()) {
+  if (request.group != nullptr) {
+    if (!allocate_bundles(request, granted)) {
+      return std::nullopt;
+    }
+  } else if (!request.gpus.is_zero()) {
     if (!choose_gpus(request, inputs, chosen_)) {
       return std::nullopt;
     }

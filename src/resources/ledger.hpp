@@ -28,6 +28,8 @@
 
 namespace narke::internal {
 
+struct bundle_place;
+
 struct gpu_amount {
   int id = 0;
   quantity share;
@@ -61,7 +63,12 @@ class ledger {
   /// What the request needs and cannot have at the moment; empty: try_allocate will succeed.
   [[nodiscard]] resource_kinds missing(const resource_request& request) const;
 
-  /// All or nothing. Requires: gpus is below 1 or whole.
+  /// Where the bundles of a placement group would go at the moment; nullopt when they do not fit.
+  [[nodiscard]] std::optional<std::vector<bundle_place>> place_bundles(
+      const resource_request& group) const;
+
+  /// All or nothing. Requires: gpus is below 1 or whole. Of a placement group, the GPUs stand
+  /// bundle by bundle.
   [[nodiscard]] std::optional<allocation> try_allocate(const resource_request& request,
                                                        const input_bytes& inputs = {});
 
@@ -98,6 +105,7 @@ class ledger {
                          std::vector<int>& chosen) const;
   void choose_shared_gpu(const resource_request& request, const input_bytes& inputs,
                          std::vector<int>& chosen) const;
+  [[nodiscard]] bool allocate_bundles(const resource_request& request, allocation& granted);
   void take(const allocation& wanted);
 
   resource_totals totals_;

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <functional>
+#include <map>
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -118,6 +119,41 @@ resource_request make_request(const request_fields& fields) {
   return request;
 }
 
+resource_request make_group_request(const std::vector<request_fields>& bundles,
+                                    group_strategy strategy) {
+  constexpr std::size_t bundles_max = 1'000;
+  if (bundles.empty() || bundles.size() > bundles_max) {
+    throw std::invalid_argument{fmt::format(
+        "placement_group: {} bundles; give it from 1 to {}", bundles.size(), bundles_max)};
+  }
+  auto group = std::make_shared<group_request>();
+  group->strategy = strategy;
+  resource_request all;
+  std::map<std::string, quantity> custom;
+  for (const request_fields& fields : bundles) {
+    const resource_request one = make_request(fields);
+    if (one == resource_request{}) {
+      throw std::invalid_argument{fmt::format(
+          "placement_group: bundle {} asks for nothing; give it num_cpus, num_gpus, memory or a "
+          "resource",
+          group->bundles.size())};
+    }
+    all.cpus += one.cpus;
+    all.gpus += one.gpus;
+    all.memory_bytes += one.memory_bytes;
+    for (const custom_amount& each : one.custom) {
+      custom[each.name] += each.amount;
+    }
+    group->bundles.push_back(
+        {one.cpus, one.gpus, one.gpu_memory_bytes, one.memory_bytes, one.custom});
+  }
+  for (const auto& [name, amount] : custom) {
+    all.custom.push_back({name, amount});
+  }
+  all.group = std::move(group);
+  return all;
+}
+
 std::vector<custom_amount> make_custom_totals(
     const std::vector<std::pair<std::string, double>>& resources) {
   auto result = sorted_custom(resources);
@@ -129,7 +165,7 @@ std::vector<custom_amount> make_custom_totals(
 
 bool resource_request::is_one_cpu_only() const {
   return cpus == quantity::one() && gpus.is_zero() && gpu_memory_bytes == 0 && memory_bytes == 0 &&
-         custom.empty() && wish == placement_wish::automatic;
+         custom.empty() && wish == placement_wish::automatic && in_group == 0 && group == nullptr;
 }
 
 std::string resource_request::to_string() const {
@@ -158,6 +194,7 @@ std::size_t resource_request_hash::operator()(const resource_request& request) c
   }
   mix(seed, static_cast<std::size_t>(request.wish));
   mix(seed, std::hash<int>{}(request.wish_index));
+  mix(seed, std::hash<const void*>{}(request.group.get()));
   return seed;
 }
 

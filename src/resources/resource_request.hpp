@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,6 +30,22 @@ enum class placement_wish : std::uint8_t {
   gpu,        ///< this GPU only
 };
 
+/// One part of a placement group.
+struct bundle_request {
+  quantity cpus;
+  quantity gpus;
+  std::int64_t gpu_memory_bytes = 0;  ///< on each GPU
+  std::int64_t memory_bytes = 0;
+  std::vector<custom_amount> custom;  ///< as of a resource_request
+};
+
+enum class group_strategy : std::uint8_t { pack, spread, strict_pack, strict_spread };
+
+struct group_request {
+  std::vector<bundle_request> bundles;
+  group_strategy strategy = group_strategy::pack;
+};
+
 struct resource_request {
   quantity cpus;
   quantity gpus;                       ///< below 1: a share of one GPU; above 1: whole
@@ -37,6 +54,10 @@ struct resource_request {
   std::vector<custom_amount> custom;   ///< sorted by name, each name once, no zeros
   placement_wish wish = placement_wish::automatic;
   int wish_index = 0;                  ///< the node's OS index or the GPU's id, else 0
+  std::uint64_t in_group = 0;          ///< the placement group that it runs in; 0: none
+  int bundle = 0;                      ///< of that group
+  /// Of a placement group itself: its bundles, of which the amounts above are the sums.
+  std::shared_ptr<const group_request> group = nullptr;
 
   friend bool operator==(const resource_request&, const resource_request&) = default;
 
@@ -64,6 +85,11 @@ struct request_fields {
 /// without a name, named twice, or by a reserved word (CPU, GPU, memory, gpu_memory,
 /// object_store_memory). A custom resource of 0 is left out.
 resource_request make_request(const request_fields& fields);
+
+/// The sums of the bundles, and the bundles. Throws std::invalid_argument when there are none, or
+/// one is empty, bad, or above 1,000 of them.
+resource_request make_group_request(const std::vector<request_fields>& bundles,
+                                    group_strategy strategy);
 
 /// The same checks for the resources of a runtime, where "node:…" and "accelerator_type:…" are
 /// reserved as well: narke fills these in itself, and a request may name them.

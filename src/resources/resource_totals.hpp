@@ -24,6 +24,7 @@ struct resource_totals {
   std::int64_t memory_bytes = 0;
   std::map<std::string, quantity> custom;
   std::vector<int> numa_nodes;    ///< OS indices, for requests that wish for one
+  std::map<int, int> numa_cpus;   ///< CPUs by node, as far as they are known
 };
 
 }  // namespace narke::internal

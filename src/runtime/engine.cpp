@@ -7,11 +7,15 @@
 #include <thread>
 #include <utility>
 
+#include <pthread.h>
+
 #include <fmt/format.h>
 
+#include <narke/detail/gpu_body.hpp>
 #include <narke/errors.hpp>
 
 #include "actor/actor_core.hpp"
+#include "base/forked_child.hpp"
 #include "base/log.hpp"
 #include "base/output_file.hpp"
 #include "base/ticks.hpp"
@@ -27,6 +31,7 @@
 #include "worker/execute.hpp"
 #include "worker/gpu_task.hpp"
 #include "worker/lifecycle.hpp"
+#include "worker/numa_scope.hpp"
 #include "worker/placement_lane.hpp"
 #include "worker/thread_state.hpp"
 #include "worker/waiting.hpp"
@@ -56,13 +61,46 @@ struct engine_state {
   std::atomic<bool> has_unknown_gpus{false};
 };
 
+constinit std::atomic<int> life_changes{0};  // threads that start or stop a runtime, or want to
+
 engine_state& engine() {
   // Never destroyed: threads of the user may still call while static objects go.
   static auto* state = new engine_state;
   return *state;
 }
 
+// While it lives, a runtime starts or stops on this thread, and no other does. Counted beside the
+// mutex for the child of a fork, to which a mutex says nothing.
+class life_lock {
+ public:
+  life_lock() {
+    life_changes.fetch_add(1, std::memory_order_relaxed);
+    engine().life.lock();
+  }
+  life_lock(const life_lock&) = delete;
+  life_lock& operator=(const life_lock&) = delete;
+  ~life_lock() {
+    engine().life.unlock();
+    life_changes.fetch_sub(1, std::memory_order_relaxed);
+  }
+};
+
+// The only thread of the child runs this: where the runtime was there, it is of no use. A driver of
+// real GPUs does not survive a fork even after shutdown.
+void on_fork_in_child() {
+  const runtime_phase phase = current_phase.load(std::memory_order_relaxed);
+  if (phase == runtime_phase::running || phase == runtime_phase::draining ||
+      life_changes.load(std::memory_order_relaxed) != 0 || real_gpus_were_used()) {
+    is_forked_child_flag.store(true, std::memory_order_relaxed);
+    detail::any_gpu_body.store(true, std::memory_order_relaxed);
+    current_phase.store(runtime_phase::forked, std::memory_order_relaxed);
+  }
+}
+
 void shut_down_at_exit() {
+  if (is_forked_child()) {
+    return;
+  }
   // exit() inside a task: its thread cannot wait for itself. The process ends; nothing can be done
   // better.
   if (this_thread_state.current == nullptr && this_thread_state.self == nullptr) {
@@ -102,6 +140,7 @@ void start_locked(const runtime_options& options) {
     connect_gpu_engine(know_gpus);
     connect_isolation();
     start_tick_calibration();
+    static_cast<void>(pthread_atfork(nullptr, nullptr, on_fork_in_child));
     return std::atexit(shut_down_at_exit) == 0;
   }();
   static_cast<void>(at_exit);
@@ -116,6 +155,13 @@ void start_locked(const runtime_options& options) {
   advisor_is_on.store(settings->advisor, std::memory_order_relaxed);
   set_store_limit_bytes(settings->object_store_bytes);
   placement_lane::instance().configure(settings->totals);
+  std::map<int, std::vector<int>> numa_cpus;
+  if (settings->described.is_this_system && settings->described.numa_nodes.size() > 1) {
+    for (const numa_node_info& node : settings->described.numa_nodes) {
+      numa_cpus[node.os_index] = node.pus;
+    }
+  }
+  set_numa_cpus(std::move(numa_cpus));
   worker_pool::instance().start(settings->totals.cpus);
   start_gpus(*settings);
   start_isolation(*settings);
@@ -193,7 +239,8 @@ void log_advice() {
 }  // namespace
 
 void start_runtime(const runtime_options& options) {
-  const std::lock_guard lock{engine().life};
+  refuse_in_forked_child("init");
+  const life_lock lock;
   const runtime_phase phase = current_phase.load(std::memory_order_seq_cst);
   if (phase == runtime_phase::running || phase == runtime_phase::draining) {
     throw already_initialized{phase == runtime_phase::running
@@ -206,6 +253,7 @@ void start_runtime(const runtime_options& options) {
 }
 
 bool stop_runtime(std::chrono::nanoseconds timeout) {
+  refuse_in_forked_child("shutdown");
   if (this_thread_state.current != nullptr || this_thread_state.self != nullptr) {
     throw error{
         "narke::shutdown: called from inside a task, which it would wait for. Call it from the "
@@ -213,8 +261,7 @@ bool stop_runtime(std::chrono::nanoseconds timeout) {
   }
   const auto deadline = timeout == std::chrono::nanoseconds::max() ? clock::time_point::max()
                                                                    : deadline_after(timeout);
-  engine_state& state = engine();
-  const std::lock_guard lock{state.life};
+  const life_lock lock;
   const runtime_phase phase = current_phase.load(std::memory_order_seq_cst);
   if (phase == runtime_phase::never || phase == runtime_phase::stopped) {
     return true;
@@ -235,8 +282,8 @@ bool stop_runtime(std::chrono::nanoseconds timeout) {
   process_pool::instance().stop();
   drop_what_is_left();
   {
-    const std::lock_guard gpus{state.gpus};
-    state.has_unknown_gpus.store(false, std::memory_order_release);
+    const std::lock_guard gpus{engine().gpus};
+    engine().has_unknown_gpus.store(false, std::memory_order_release);
     stop_gpus();
   }
   set_store_limit_bytes(0);
@@ -253,11 +300,13 @@ void ensure_running(const char* call) {
     case runtime_phase::stopped:
       throw error{fmt::format(
           "narke::{}: the runtime was shut down. Call narke::init() to start another", call)};
+    case runtime_phase::forked:
+      throw_fork_error(call);
     case runtime_phase::never:
       break;
   }
   {
-    const std::lock_guard lock{engine().life};
+    const life_lock lock;
     if (current_phase.load(std::memory_order_seq_cst) == runtime_phase::never) {
       start_locked({});
     }
@@ -327,11 +376,13 @@ std::uint32_t start_count() noexcept {
 }
 
 std::shared_ptr<const runtime_settings> current_settings() {
+  refuse_in_forked_child("report");
   const std::lock_guard lock{engine().mutex};
   return engine().settings;
 }
 
 std::stop_source runtime_stop_source() {
+  refuse_in_forked_child("stop_token");
   const std::lock_guard lock{engine().mutex};
   return engine().stop;
 }

@@ -1,5 +1,6 @@
 #include "runtime/gpu_runtime.hpp"
 
+#include <atomic>
 #include <cstdlib>
 #include <memory>
 #include <stdexcept>
@@ -25,6 +26,8 @@ struct gpu_driver {
   driver_table table;
   bool is_checked = false;
 };
+
+constinit std::atomic<bool> real_gpus_used{false};
 
 gpu_driver& the_driver() {
   static auto* driver = new gpu_driver;
@@ -122,6 +125,8 @@ void tell_violations(const emulated_driver& driver, bool is_checked) noexcept {
 
 }  // namespace
 
+bool real_gpus_were_used() noexcept { return real_gpus_used.load(std::memory_order_relaxed); }
+
 void start_gpus(const runtime_settings& settings) {
   const machine& described = settings.described;
   if (described.gpus.empty()) {
@@ -144,6 +149,7 @@ void start_gpus(const runtime_settings& settings) {
       return;
     }
     driver.table = loaded.table;
+    real_gpus_used.store(true, std::memory_order_relaxed);
   }
   options.table = &driver.table;
   options.one_allocation_a_block = environment_value("NARKE_GPU_ALLOCATOR") == "driver";

@@ -11,5 +11,7 @@ void start_gpus(const runtime_settings& settings);
 /// Brings to the host what somebody holds, closes the devices, and lets the emulated driver go.
 /// Requires: no GPU task is left.
 void stop_gpus() noexcept;
+/// Whether a driver of real GPUs was ever initialised in this process. Any thread, at any time.
+[[nodiscard]] bool real_gpus_were_used() noexcept;
 
 }  // namespace narke::internal

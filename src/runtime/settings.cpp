@@ -110,6 +110,15 @@ void apply_gpus(const runtime_options& options,
   count_gpus(settings);
 }
 
+void apply_numa_nodes(runtime_settings& settings) {
+  for (const numa_node_info& node : settings.described.numa_nodes) {
+    if (!node.pus.empty()) {
+      settings.totals.numa_nodes.push_back(node.os_index);
+      settings.totals.numa_cpus[node.os_index] = static_cast<int>(node.pus.size());
+    }
+  }
+}
+
 void apply_memory(const runtime_options& options, runtime_settings& settings) {
   const named_number store =
       given(options.object_store_memory, "object_store_memory", "NARKE_OBJECT_STORE_MEMORY");
@@ -192,6 +201,7 @@ runtime_settings resolve_settings(const runtime_options& options) {
   settings.described = discover_machine(where);
   apply_cpus(options, settings);
   apply_gpus(options, emulated, settings);
+  apply_numa_nodes(settings);
   apply_memory(options, settings);
   apply_resources(options, settings);
   apply_switches(options, settings);

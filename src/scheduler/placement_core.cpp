@@ -12,7 +12,8 @@ namespace narke::internal {
 placement_core::placement_core(resource_totals totals, int ageing_limit)
     : ageing_limit_{ageing_limit},
       ledger_{std::move(totals)},
-      running_{ledger_.totals().gpus.size()} {}
+      running_{ledger_.totals().gpus.size()},
+      bundles_{ageing_limit} {}
 
 // Events.
 
@@ -27,9 +28,20 @@ bool placement_core::try_submit(ticket t) {
   if (running_.find(t.id) != nullptr) {
     throw std::logic_error{fmt::format("ticket {} runs already", t.id)};
   }
+  if (t.request.in_group != 0) {
+    if (bundles_.infeasible_reason(t.request)) {
+      return false;
+    }
+    bundles_.submit(t);
+    return true;
+  }
+  const auto group = t.request.group;
   shape_key key = shape_key::of(std::move(t));
   if (!pending_.knows_feasible(key) && ledger_.infeasible_reason(key.request)) {
     return false;
+  }
+  if (group != nullptr) {
+    bundles_.add_group(t.id, *group);
   }
   pending_.add(std::move(key), t);
   return true;
@@ -39,10 +51,62 @@ bool placement_core::on_cancelled(ticket_id id) {
   if (collector() == id) {
     collector_.reset();
   }
-  return pending_.remove(id);
+  if (bundles_.cancel(id)) {
+    end_empty_groups();
+    return true;
+  }
+  const bool was_pending = pending_.remove(id);
+  if (was_pending && bundles_.has_group(id)) {
+    bundles_.remove_group(id);
+  }
+  return was_pending;
+}
+
+void placement_core::on_group_released(ticket_id id) {
+  if (bundles_.has_group(id)) {
+    bundles_.close(id);
+    end_empty_groups();
+  }
+}
+
+// What a group held goes back when nobody is in it any more.
+void placement_core::end_empty_groups() {
+  for (const ticket_id id : bundles_.take_empty()) {
+    if (running_.find(id) != nullptr) {
+      on_finished(id);
+    } else {
+      on_cancelled(id);
+    }
+    empty_groups_.push_back(id);
+  }
+}
+
+std::vector<ticket_id> placement_core::take_empty_groups() {
+  return std::exchange(empty_groups_, {});
+}
+
+std::vector<bundle_place> placement_core::places_of(ticket_id group) const {
+  const auto found = places_.find(group);
+  return found != places_.end() ? found->second : std::vector<bundle_place>{};
+}
+
+std::vector<ticket_id> placement_core::pending_ids() const {
+  std::vector<ticket_id> ids = pending_.ids();
+  const auto in_bundles = bundles_.pending_ids();
+  ids.insert(ids.end(), in_bundles.begin(), in_bundles.end());
+  return ids;
 }
 
 void placement_core::on_finished(ticket_id id) {
+  if (bundles_.is_running(id)) {
+    bundles_.finish(id);
+    end_empty_groups();
+    return;
+  }
+  if (bundles_.has_group(id)) {
+    bundles_.remove_group(id);
+    places_.erase(id);
+  }
   const running_ticket entry = running_.remove(id);
   if (!entry.blocked) {
     give_cpus(entry, -1);
@@ -55,10 +119,18 @@ void placement_core::on_finished(ticket_id id) {
 }
 
 void placement_core::on_blocked(ticket_id id) {
+  if (bundles_.is_running(id)) {
+    bundles_.block(id);
+    return;
+  }
   give_cpus(running_.block(id), -1);
 }
 
 void placement_core::on_unblocked(ticket_id id) {
+  if (bundles_.is_running(id)) {
+    bundles_.unblock(id);
+    return;
+  }
   give_cpus(running_.unblock(id), 1);
 }
 
@@ -72,6 +144,8 @@ void placement_core::on_device_lost(int gpu_index) {
   shares_.lose_gpu(gpu_index);
   const auto lost = pending_.take_infeasible(ledger_);
   infeasible_.insert(infeasible_.end(), lost.begin(), lost.end());
+  bundles_.lose_gpu(gpu_index, infeasible_);
+  end_empty_groups();
   if (collector_ && pending_.find(collector_->id) == nullptr) {
     collector_.reset();
   }
@@ -117,6 +191,7 @@ const step_result& placement_core::step(std::uint64_t other_lane_head_ticks) {
   for (const auto& [shape, before] : waiting_) {
     shape->passed_by += static_cast<int>(result_.assignments.size() - before);
   }
+  bundles_.step(result_.assignments);
   result_.permits_to_return = take_surplus(other_lane_head_ticks);
   if (result_.permits_to_return > 0 || other_lane_head_ticks == no_ticks) {
     passed_other_lane_ = 0;
@@ -157,6 +232,10 @@ bool placement_core::consider(pending_shape& shape, std::uint64_t other_lane_hea
 void placement_core::assign(pending_shape& shape) {
   const resource_request& request = shape.request();
   running_ticket entry{.cpus = request.cpus, .kinds = resource_kinds::needed_by(request)};
+  std::vector<bundle_place> places;
+  if (request.group != nullptr) {
+    places = ledger_.place_bundles(request).value();
+  }
   allocation granted = ledger_.try_allocate(request).value();
   const pending_ticket taken = pending_.take_head(shape);
   const ticket_id id = taken.key.id;
@@ -168,6 +247,10 @@ void placement_core::assign(pending_shape& shape) {
   }
   const running_ticket& running = running_.add(id, std::move(entry));
   give_cpus(running, 1);
+  if (!places.empty()) {
+    bundles_.open(id, places, running.granted());
+    places_.emplace(id, std::move(places));
+  }
   result_.assignments.push_back({.id = id,
                                  .granted = &running.granted(),
                                  .share = running.share != nullptr ? running.share->id : 0});
@@ -250,7 +333,8 @@ std::optional<ticket_id> placement_core::collector() const {
 
 std::optional<std::string> placement_core::infeasible_reason(
     const resource_request& request) const {
-  return ledger_.infeasible_reason(request);
+  return request.in_group != 0 ? bundles_.infeasible_reason(request)
+                               : ledger_.infeasible_reason(request);
 }
 
 }  // namespace narke::internal

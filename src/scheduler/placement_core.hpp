@@ -43,6 +43,10 @@
 //   handed over, run empty, and the old request gets its turn. A ticket that waits for the newest
 //   member of a share to be ordered reserves nothing: that comes by itself.
 //
+// Placement groups. A group is asked for and held like an actor; what its bundles have is given to
+// the tickets in them by bundle_pool.hpp. It is given back when it was released and nobody waits or
+// runs in it.
+//
 // Lost GPUs. What they hold returns nowhere, and pending requests that can never be met any more
 // leave the core by take_infeasible.
 //
@@ -52,6 +56,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -61,6 +66,7 @@
 #include "resources/ledger.hpp"
 #include "resources/resource_kinds.hpp"
 #include "resources/resource_totals.hpp"
+#include "scheduler/bundle_pool.hpp"
 #include "scheduler/pending_shapes.hpp"
 #include "scheduler/running_tickets.hpp"
 #include "scheduler/stream_shares.hpp"
@@ -98,6 +104,8 @@ class placement_core {
   void on_permits_granted(int count);
   /// The GPUs that `totals` has, and the names that it has more. Requires: there were no GPUs.
   void on_gpus_known(const resource_totals& totals);
+  /// A placement group, of which the handles are gone. take_empty_groups says when it is over.
+  void on_group_released(ticket_id id);
   /// By its place in resource_totals::gpus. What runs there is still to be finished, one by one. A
   /// second time does nothing.
   void on_device_lost(int gpu_index);
@@ -113,8 +121,12 @@ class placement_core {
   /// A step would decide nothing and give nothing back: nothing waits and there are no CPUs.
   [[nodiscard]] bool has_nothing_to_decide() const {
     return pending_.size() == 0 && permits_held_ == 0 && cpus_in_use_.is_zero() && !collector_ &&
-           passed_other_lane_ == 0;
+           passed_other_lane_ == 0 && bundles_.pending_count() == 0 && empty_groups_.empty();
   }
+  /// Groups that were released, and are over since nobody is in them; each is told once.
+  [[nodiscard]] std::vector<ticket_id> take_empty_groups();
+  /// Where the bundles of a running group are.
+  [[nodiscard]] std::vector<bundle_place> places_of(ticket_id group) const;
 
   // What this lane asks of the other, as of the last step and the events since.
 
@@ -136,9 +148,13 @@ class placement_core {
   [[nodiscard]] quantity cpu_balance() const;
   [[nodiscard]] std::optional<ticket_id> collector() const;
   /// Oldest first.
-  [[nodiscard]] std::vector<ticket_id> pending_ids() const { return pending_.ids(); }
-  [[nodiscard]] std::size_t pending_count() const { return pending_.size(); }
-  [[nodiscard]] std::size_t running_count() const { return running_.size(); }
+  [[nodiscard]] std::vector<ticket_id> pending_ids() const;
+  [[nodiscard]] std::size_t pending_count() const {
+    return pending_.size() + bundles_.pending_count();
+  }
+  [[nodiscard]] std::size_t running_count() const {
+    return running_.size() + bundles_.running_count();
+  }
   [[nodiscard]] std::size_t share_count() const { return shares_.size(); }
   [[nodiscard]] ticket_explanation explain(ticket_id id) const;
 
@@ -154,6 +170,7 @@ class placement_core {
   };
 
   void give_cpus(const running_ticket& entry, int sign);
+  void end_empty_groups();
   [[nodiscard]] bool consider(pending_shape& shape, std::uint64_t other_lane_head_ticks);
   void assign(pending_shape& shape);
   [[nodiscard]] bool consider_handing_over(pending_shape& shape);
@@ -181,7 +198,10 @@ class placement_core {
   pending_shapes pending_;
   running_tickets running_;
   stream_shares shares_;
-  std::vector<ticket_id> infeasible_;  // not taken yet
+  bundle_pools bundles_;
+  std::map<ticket_id, std::vector<bundle_place>> places_;  // of the groups that run
+  std::vector<ticket_id> infeasible_;    // not taken yet
+  std::vector<ticket_id> empty_groups_;  // not taken yet
   int permits_held_ = 0;
   quantity cpus_in_use_;
   int passed_other_lane_ = 0;            // tickets that ran before an older head of the other lane

@@ -31,7 +31,12 @@ missing_resource missing_gpus(const ledger& books, const resource_request& reque
 
 ticket_explanation placement_core::explain(ticket_id id) const {
   ticket_explanation result;
-  if (const auto* running = running_.find(id)) {
+  if (bundles_.is_running(id)) {
+    result.state = bundles_.is_blocked(id) ? ticket_state::blocked : ticket_state::running;
+  } else if (bundles_.is_pending(id)) {
+    result.state = ticket_state::pending;
+    result.cause = wait_cause::bundle;
+  } else if (const auto* running = running_.find(id)) {
     result.state = running->blocked ? ticket_state::blocked : ticket_state::running;
   } else if (const auto* pending = pending_.find(id)) {
     result.state = ticket_state::pending;

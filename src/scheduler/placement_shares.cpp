@@ -79,6 +79,9 @@ class best_choice {
 }  // namespace
 
 void placement_core::on_ordered(ticket_id id) {
+  if (bundles_.is_running(id)) {
+    return;  // its part of the GPU is handed to nobody
+  }
   shares_.ordered(*running_.order(id).share, id);
 }
 

@@ -60,6 +60,7 @@ enum class wait_cause : std::uint8_t {
   held_for_life,      ///< it needs CPUs that actors hold
   reserved,           ///< `waits_behind` was passed so often that it has first call
   share_not_ordered,  ///< it takes a GPU share over once `waits_behind` has enqueued its work
+  bundle,             ///< its bundle is not reserved yet, or what it lacks there is held
   shares_drain,       ///< it has first call on GPUs; the shares there are not handed over meanwhile
 };
 

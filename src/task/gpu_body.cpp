@@ -6,6 +6,8 @@
 
 #include <narke/errors.hpp>
 
+#include "base/forked_child.hpp"
+
 namespace narke::detail {
 
 namespace {
@@ -31,6 +33,7 @@ bool is_in_gpu_body() noexcept {
 }
 
 void refuse_in_gpu_body(const char* call) {
+  internal::refuse_in_forked_child(call);
   if (in_gpu_body) {
     throw error{
         fmt::format("narke::{} was called in the body of a GPU task, which runs before its inputs "

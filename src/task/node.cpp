@@ -4,6 +4,7 @@
 #include <narke/detail/gpu_part.hpp>
 #include <narke/detail/task_node.hpp>
 
+#include "base/forked_child.hpp"
 #include "base/node_slabs.hpp"
 
 namespace narke::detail {
@@ -26,7 +27,7 @@ constinit actor_release release_actor_of_call = nullptr;
 constinit completion_wanted the_completion_wanted_hook = nullptr;
 
 void want_gpu_completion(task_node& producer) noexcept {
-  if (the_completion_wanted_hook != nullptr) {
+  if (the_completion_wanted_hook != nullptr && !internal::is_forked_child()) {
     the_completion_wanted_hook(producer);
   }
 }

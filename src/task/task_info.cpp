@@ -8,6 +8,7 @@
 
 #include <narke/detail/argument.hpp>
 #include <narke/detail/callable.hpp>
+#include <narke/detail/stream_core.hpp>
 #include <narke/detail/task_info_ref.hpp>
 #include <narke/errors.hpp>
 
@@ -37,7 +38,8 @@ void check_what_is_there(const task_options& options) {
     throw_not_there_yet("timeout", fmt::format("{} ns", options.timeout.value().count()),
                         "give get a timeout, and look at narke::stop_requested() in the task");
   }
-  if (options.scheduling != scheduling::automatic()) {
+  if (options.scheduling != scheduling::automatic() &&
+      options.scheduling.kind() != scheduling::wish::bundle) {
     throw_not_there_yet("scheduling", "other than automatic()",
                         "leave it at scheduling::automatic()");
   }
@@ -66,7 +68,8 @@ task_info::task_info(const task_options& options, task_place place)
       request_{place == task_place::gpu ? request_of_gpu_task(options)
                                         : internal::request_from(options, 1)},
       lane_{request_.is_one_cpu_only() ? task_lane::fast : task_lane::placement},
-      is_isolated_{options.isolation == isolation::process} {
+      is_isolated_{options.isolation == isolation::process},
+      stream_buffer_{internal::stream_buffer_from(options.stream_buffer)} {
   check_what_is_there(options);
   check_isolation(options, place);
 }
@@ -105,6 +108,11 @@ either_info::either_info(const task_options& options) {
   } catch (const std::invalid_argument&) {  // gpu_memory without num_gpus
     cpu_refusal_ = std::current_exception();
   }
+}
+
+std::size_t stream_buffer_of(const task_info* info) noexcept {
+  constexpr std::size_t unless_given = 64;
+  return info != nullptr ? info->stream_buffer() : unless_given;
 }
 
 void add_ref(const task_info& info) noexcept {
@@ -158,6 +166,15 @@ std::string display_name(const detail::task_node& node) {
 void throw_not_there_yet(std::string_view field, std::string_view value, std::string_view instead) {
   throw error{fmt::format("{} = {}: this version of narke does not have that yet; {}", field, value,
                           instead)};
+}
+
+std::size_t stream_buffer_from(double values) {
+  check_whole("stream_buffer", values, -1, 1e15);
+  if (values == 0) {
+    throw std::invalid_argument{
+        "stream_buffer: with 0 no value could ever come; give it 1 or more, or -1 for no bound"};
+  }
+  return values < 0 ? detail::stream_core::unlimited : static_cast<std::size_t>(values);
 }
 
 void check_whole(std::string_view field, double value, double least, double most) {

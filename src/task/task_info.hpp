@@ -28,6 +28,7 @@ class task_info {
   [[nodiscard]] task_lane lane() const noexcept { return lane_; }
   /// Its body runs in a worker process.
   [[nodiscard]] bool is_isolated() const noexcept { return is_isolated_; }
+  [[nodiscard]] std::size_t stream_buffer() const noexcept { return stream_buffer_; }
   /// For which start of the runtime the request was found feasible; 0: none.
   [[nodiscard]] std::uint32_t feasible_in() const noexcept {
     return feasible_in_.load(std::memory_order_relaxed);
@@ -44,6 +45,7 @@ class task_info {
   const internal::resource_request request_;
   const task_lane lane_;
   const bool is_isolated_;
+  const std::size_t stream_buffer_;
   mutable std::atomic<std::uint32_t> refs_{1};
   mutable std::atomic<std::uint32_t> feasible_in_{0};  // written by submitters, each with the same
   mutable std::atomic<const char*> trace_name_{
@@ -69,9 +71,16 @@ resource_request request_from(const Options& options, double cpus_unset) {
   fields.gpu_memory = options.gpu_memory;
   fields.memory = options.memory;
   fields.resources.assign(options.resources.begin(), options.resources.end());
-  return make_request(fields);
+  resource_request request = make_request(fields);
+  if (options.scheduling.kind() == scheduling::wish::bundle) {
+    request.in_group = options.scheduling.group_id();
+    request.bundle = options.scheduling.index();
+  }
+  return request;
 }
 
+/// How many values of a stream may wait to be taken. Throws std::invalid_argument.
+std::size_t stream_buffer_from(double values);
 /// Throws narke::error: `field` was set to something that this version does not do.
 [[noreturn]] void throw_not_there_yet(std::string_view field, std::string_view value,
                                       std::string_view instead);

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <mutex>
 
+#include "base/forked_child.hpp"
+
 namespace narke::internal {
 
 namespace {
@@ -62,6 +64,9 @@ bool waiting_room::enter(wait_entry& entry, detail::result_slot& slot, wait_grou
 }
 
 void waiting_room::leave(wait_entry& entry, const detail::result_slot& slot) noexcept {
+  if (is_forked_child()) {
+    return;  // its parent's bucket, and perhaps its lock
+  }
   bucket& its = bucket_of(slot);
   const std::lock_guard lock{its.mutex};
   if (entry.slot != nullptr) {

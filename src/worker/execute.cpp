@@ -317,6 +317,15 @@ void publish(task_node& node, runnable** next) noexcept {
     }
   }
   count_one(this_record().finished);
+  if (node.is_stream) [[unlikely]] {
+    node.published();
+  }
+}
+
+void publish_slot(detail::result_slot& slot) noexcept {
+  const bool failed = slot.failed();
+  static_cast<void>(slot.settle());  // nobody can ask it to stop: it has no producer
+  resume(slot.close(), failed, nullptr);
 }
 
 void publish_early(task_node& node, const std::exception_ptr& error) noexcept {
@@ -329,6 +338,9 @@ void publish_early(task_node& node, const std::exception_ptr& error) noexcept {
     resume(node.slot(i)->close(), true, nullptr);
   }
   static_cast<void>(node.slot(0)->mark_stop());  // nobody wants what the body makes
+  if (node.is_stream) {
+    node.published();
+  }
   if (node.gpu != nullptr) {
     publish_ordered(node, true);
   }
@@ -418,7 +430,8 @@ bool waits_for_room() noexcept {
 
 bool try_run_in_place(const detail::result_slot& slot) noexcept {
   task_node* node = slot.producer();
-  if (node == nullptr || node->state() != task_state::ready) {
+  // A stream may have to wait for the very thread that would run it.
+  if (node == nullptr || node->state() != task_state::ready || node->is_stream) {
     return false;
   }
   if (node->lane == task_lane::actor_call) {
@@ -469,9 +482,17 @@ blocked_section::blocked_section(blocking in) : begin_ticks_{event_begin_ticks()
   } else if (self.hold == cpu_hold::placement) {
     placement_lane::instance().blocked(*self.placement);
   }
+  if (counted_ && !worker_pool::instance().keep_one_unblocked()) [[unlikely]] {
+    go_on();
+    throw error{
+        fmt::format("narke: all {} threads would wait in get, wait or as_completed, and no further "
+                    "one can be made: the limit on threads or memory is reached. Submit fewer "
+                    "tasks that wait inside, or pass refs as arguments instead",
+                    worker_pool::instance().thread_count())};
+  }
 }
 
-blocked_section::~blocked_section() {
+void blocked_section::go_on() noexcept {
   thread_state& self = this_thread_state;
   if (self.current != nullptr) {
     self.current->node->blocked_in.store(blocking::none, std::memory_order_relaxed);
@@ -486,10 +507,15 @@ blocked_section::~blocked_section() {
   if (counted_) {
     worker_pool::instance().end_block();
   }
+}
+
+blocked_section::~blocked_section() {
+  go_on();
+  const execution* current = this_thread_state.current;
   record_event({.begin_ticks = begin_ticks_,
                 .end_ticks = begin_ticks_ != 0 ? ticks_now() : 0,
                 .name = nullptr,
-                .id = self.current != nullptr ? self.current->node->id : 0,
+                .id = current != nullptr ? current->node->id : 0,
                 .parent_or_from = 0,
                 .line = 0,
                 .kind = event_kind::wait,

@@ -37,6 +37,9 @@ void publish_ordered(detail::task_node& node, bool failed) noexcept;
 /// The first of them that any worker may run is put into `*next` instead, when that is given and
 /// empty.
 void publish(detail::task_node& node, detail::runnable** next = nullptr) noexcept;
+/// Publishes a slot that no task fills. Requires: its value or error is there, and the caller keeps
+/// a reference.
+void publish_slot(detail::result_slot& slot) noexcept;
 /// Fills the slots of a claimed task with `error` and publishes them. The body never runs.
 void finish_with_error(detail::task_node& node, const std::exception_ptr& error) noexcept;
 
@@ -123,6 +126,8 @@ class blocked_section {
   ~blocked_section();
 
  private:
+  void go_on() noexcept;
+
   const std::uint64_t begin_ticks_;
   bool counted_ = false;
   bool used_permit_ = false;

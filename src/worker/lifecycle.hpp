@@ -12,6 +12,7 @@ enum class runtime_phase : std::uint8_t {
   running,
   draining,  ///< shutdown has begun: what runs may end, what waits is dropped
   stopped,   ///< shutdown is done; init may come again
+  forked,    ///< this process is a child of one that had a runtime: see base/forked_child.hpp
 };
 
 extern constinit std::atomic<runtime_phase> current_phase;

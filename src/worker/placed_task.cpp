@@ -2,6 +2,8 @@
 
 #include <memory>
 
+#include <fmt/format.h>
+
 #include <narke/errors.hpp>
 
 #include "task/task_info.hpp"
@@ -9,6 +11,7 @@
 #include "worker/execute.hpp"
 #include "worker/gpu_task.hpp"
 #include "worker/lifecycle.hpp"
+#include "worker/numa_scope.hpp"
 #include "worker/placement_lane.hpp"
 #include "worker/worker_pool.hpp"
 
@@ -26,8 +29,13 @@ task_node& node_of(const placement_record& record) noexcept {
 // The lane has let go of the record: shutdown.
 void on_dropped(placement_record& record) noexcept {
   task_node& node = node_of(record);
+  const auto reason = is_draining()
+                          ? std::nullopt
+                          : placement_lane::instance().infeasible_reason(*record.request);
   delete &record;
-  fail_ready_task(node, dropped_by_shutdown());
+  fail_ready_task(node, reason ? std::make_exception_ptr(infeasible_request{
+                                     fmt::format("{} {}", display_name(node), *reason)})
+                               : dropped_by_shutdown());
 }
 
 void on_lost(placement_record& record) noexcept {
@@ -70,6 +78,7 @@ detail::runnable* execute_placed(task_node& node) noexcept {
   // Whoever cancels claims first, and leaves a record that was granted to this.
   const bool is_ours = node.claim(task_state::ready);
   if (is_ours) {
+    const numa_scope node_cpus{record->numa_node};
     const cpu_scope cpu{cpu_hold::placement, record.get()};
     run_body(node, record->gpu_ids(), node.id);
   }

@@ -90,11 +90,17 @@ void placement_lane::decide_locked(decisions& made, std::uint64_t fast_lane_head
 
 void placement_lane::step_locked(decisions& made, std::uint64_t fast_lane_head) {
   const step_result& result = core_->step(fast_lane_head);
+  for (const ticket_id id : core_->take_empty_groups()) {
+    if (records_.find(id) != nullptr) {
+      made.over.push_back(records_.take(id));
+    }
+  }
   made.permits_to_return += result.permits_to_return;
   for (const assignment& each : result.assignments) {
     placement_record* record = *records_.find(each.id);
     record->gpus = gpus_of(each);
     record->share = each.share;
+    record->numa_node = each.granted->numa_node;
     made.granted.push_back(record);
   }
 }
@@ -123,6 +129,9 @@ void placement_lane::carry_out(const decisions& made, detail::runnable** next) n
     } else {
       worker_pool::instance().hand_over(*record->item);
     }
+  }
+  for (placement_record* record : made.over) {
+    record->over(*record);
   }
   if (made.permits_to_return > 0) {
     worker_pool::instance().give_permits_to_workers(made.permits_to_return);
@@ -201,11 +210,22 @@ void placement_lane::ordered(const placement_record& record) noexcept {
 
 void placement_lane::device_lost(int gpu_index) noexcept {
   std::vector<placement_record*> hopeless;
+  std::vector<placement_record*> hit;
   handle([&] {
     if (core_ == nullptr) {
       return;
     }
     core_->on_device_lost(gpu_index);
+    records_.for_each([&](ticket_id, placement_record* record) {
+      if (record->gpu_lost == nullptr || record->gpus == nullptr) {
+        return;
+      }
+      const auto& its = record->gpus->indices;
+      if (std::find(its.begin(), its.end(), gpu_index) != its.end()) {
+        record->keep(*record);
+        hit.push_back(record);
+      }
+    });
     for (const ticket_id id : core_->take_infeasible()) {
       hopeless.push_back(records_.take(id));
     }
@@ -213,6 +233,25 @@ void placement_lane::device_lost(int gpu_index) noexcept {
   for (placement_record* record : hopeless) {
     (record->lost != nullptr ? record->lost : record->dropped)(*record);
   }
+  for (placement_record* record : hit) {
+    record->gpu_lost(*record);
+  }
+}
+
+bool placement_lane::group_released(placement_record& record) noexcept {
+  bool is_known = false;
+  handle([&] {
+    is_known = records_.find(record.id) != nullptr;
+    if (is_known) {
+      core_->on_group_released(record.id);
+    }
+  });
+  return is_known;
+}
+
+std::vector<bundle_place> placement_lane::places_of(ticket_id group) {
+  const std::lock_guard lock{mutex_};
+  return core_ != nullptr ? core_->places_of(group) : std::vector<bundle_place>{};
 }
 
 void placement_lane::blocked(placement_record& record) noexcept {
@@ -247,9 +286,12 @@ void placement_lane::drop_pending() noexcept {
     if (core_ == nullptr) {
       return;
     }
-    for (const ticket_id id : core_->pending_ids()) {
-      core_->on_cancelled(id);
-      dropped.push_back(records_.take(id));
+    // Those in bundles first: a group that was released is over with the last of them.
+    auto ids = core_->pending_ids();
+    for (auto id = ids.rbegin(); id != ids.rend(); ++id) {
+      if (core_->on_cancelled(*id)) {
+        dropped.push_back(records_.take(*id));
+      }
     }
   });
   for (placement_record* record : dropped) {

@@ -41,9 +41,16 @@ struct placement_record {
   void (*dropped)(placement_record& record) noexcept = nullptr;
   /// Called, outside every lock, when a device was lost that the request needs; null: `dropped`.
   void (*lost)(placement_record& record) noexcept = nullptr;
+  /// A granted request lost one of its GPUs. `keep` is called under the lane's lock, so that the
+  /// owner is still there for `gpu_lost`, which is called outside of it. Null: it does not matter.
+  void (*keep)(placement_record& record) noexcept = nullptr;
+  void (*gpu_lost)(placement_record& record) noexcept = nullptr;
   void* owner = nullptr;
-  detail::task_node* task = nullptr;         ///< when it is a task's
+  detail::task_node* task = nullptr;  ///< when it is a task's
+  /// Of a placement group. Called, outside every lock, when it was released and is over.
+  void (*over)(placement_record& record) noexcept = nullptr;
   std::shared_ptr<const granted_gpus> gpus;  ///< once granted
+  int numa_node = -1;                        ///< once granted; -1: any
 
   // Of GPU tasks, whose bodies only enqueue work.
   bool in_stream_order = false;
@@ -99,6 +106,11 @@ class placement_lane {
   /// A GPU, by its place in resource_totals::gpus, is lost. Requests that can never be met any more
   /// are told by `lost`.
   void device_lost(int gpu_index) noexcept;
+  /// The handles of a placement group are gone. False when the lane does not know it, or not any
+  /// more; else `over` follows.
+  bool group_released(placement_record& record) noexcept;
+  /// Where the bundles of a group are; empty before it was granted.
+  [[nodiscard]] std::vector<bundle_place> places_of(ticket_id group);
   void blocked(placement_record& record) noexcept;
   void unblocked(placement_record& record) noexcept;
   /// A worker hands its permit over. Returns an item as finished_next does.
@@ -127,6 +139,7 @@ class placement_lane {
  private:
   struct decisions {
     short_list<placement_record*, 4> granted;
+    std::vector<placement_record*> over;  // groups
     int permits_to_return = 0;
   };
 

@@ -1,6 +1,9 @@
 #include "worker/worker_pool.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdlib>
 #include <string>
 #include <system_error>
 
@@ -8,6 +11,7 @@
 
 #include <narke/errors.hpp>
 
+#include "base/forked_child.hpp"
 #include "base/log.hpp"
 #include "base/ticks.hpp"
 #include "observe/event.hpp"
@@ -43,6 +47,8 @@ void pause_briefly() noexcept {
 }
 
 }  // namespace
+
+constinit thread_refusal thread_refusal_hook = nullptr;
 
 worker_pool& worker_pool::instance() {
   // Never destroyed: threads of the user may still submit when static objects go.
@@ -220,6 +226,11 @@ void worker_pool::begin_block() {
   }
 }
 
+bool worker_pool::keep_one_unblocked() noexcept {
+  const auto is_kept = [this] { return blocked_.load(std::memory_order_seq_cst) < thread_count(); };
+  return is_kept() || add_worker(nullptr, false) || is_kept();
+}
+
 bool worker_pool::add_worker(detail::runnable* handed, bool with_permit) noexcept {
   try {
     const std::lock_guard lock{mutex_};
@@ -250,6 +261,9 @@ bool worker_pool::add_worker_locked(detail::runnable* handed, bool with_permit) 
   // Counted first: what the thread pushes must be seen by whoever looks for work.
   worker_count_.store(index + 1, std::memory_order_seq_cst);
   try {
+    if (thread_refusal_hook != nullptr && thread_refusal_hook()) {
+      throw std::system_error{std::make_error_code(std::errc::resource_unavailable_try_again)};
+    }
     made.thread = std::thread{[this, &made] { run_worker(made); }};
   } catch (...) {
     worker_count_.store(index, std::memory_order_seq_cst);
@@ -267,6 +281,17 @@ worker* worker_pool::pop_sleeper() noexcept {
   sleepers_.pop_back();
   return sleeper;
 }
+
+namespace {
+
+// A task called fork, and its body went on to its end in the child, where nobody waits for it.
+[[noreturn]] void end_forked_worker() noexcept {
+  log_error("a task returned in a child of fork, where there is no runtime: the child ends. Have "
+            "it execute another program, or call _exit, in the task");
+  _exit(EXIT_FAILURE);
+}
+
+}  // namespace
 
 // A worker is woken, or made, in one of two ways: with work handed to it, to run without a permit;
 // or by notify, which took a permit for it and counted it as searching. Made at start, it has
@@ -372,6 +397,9 @@ void worker_pool::wait_for_room() const noexcept {
 
 // Step 2 of idle_state's protocol. False: the pool stops.
 bool worker_pool::sleep(worker& self, bool has_permit, bool searching) noexcept {
+  if (is_forked_child()) [[unlikely]] {
+    end_forked_worker();
+  }
   {
     const std::lock_guard lock{mutex_};
     sleepers_.push_back(&self);

@@ -46,6 +46,11 @@ struct worker {
   std::thread thread;               ///< guarded by the pool's mutex
 };
 
+/// For tests: true makes the next thread fail as the system does when its limit is reached. Null:
+/// never.
+using thread_refusal = bool (*)() noexcept;
+extern constinit thread_refusal thread_refusal_hook;
+
 class worker_pool {
  public:
   static constexpr int threads_max_default = 1'024;
@@ -85,6 +90,10 @@ class worker_pool {
   /// then be blocked.
   void begin_block();
   void end_block() noexcept { blocked_.fetch_sub(1, std::memory_order_relaxed); }
+  /// Whether a worker is there that is not blocked; makes one if need be. After begin_block and
+  /// what it gave back, so that no thread waits for work that nobody is left to run: false when no
+  /// thread can be made.
+  [[nodiscard]] bool keep_one_unblocked() noexcept;
 
   /// Drops what a submitter queued from outside after stop().
   void drop_late() noexcept;

@@ -33,10 +33,7 @@ TEST_F(later_features, of_tasks_say_so) {
 }
 
 TEST_F(later_features, of_actors_say_so) {
-  expect_says_so(narke::actor_options{.max_restarts = 1});
-  expect_says_so(narke::actor_options{.max_restarts = -1});
   expect_says_so(narke::actor_options{.max_task_retries = 1});
-  expect_says_so(narke::actor_options{.max_pending_calls = 5});
   expect_says_so(narke::actor_options{.isolation = narke::isolation::process});
 }
 

@@ -612,14 +612,14 @@ class argument {
 };
 
 /// The parameter type under which a generic callable receives an argument given as A: a ref's value
-/// by const reference, anything else as its own.
+/// by const reference, anything else as its own, a ref to nothing too.
 template <class A>
 struct generic_parameter {
   using type = std::decay_t<A>&&;
 };
 template <class A>
-requires is_object_ref<std::remove_cvref_t<A>>
-struct generic_parameter<A> {
+requires(is_object_ref<std::remove_cvref_t<A>> &&
+         !std::is_same_v<std::remove_cvref_t<A>, object_ref<void>>) struct generic_parameter<A> {
   using type = const typename std::remove_cvref_t<A>::value_type&;
 };
 template <class A>

@@ -37,6 +37,9 @@ class gpu_task_impl final
     : public typed_task<task_place::gpu, Holder,
                         typename results_of_call<Holder, N, gpu_context&, P...>::type, P...>,
       public gpu_part {
+  static_assert(!gpu_task_impl::makes_stream,
+                "narke: a GPU task cannot yield: its body only enqueues work. Return arrays");
+
  public:
   template <class Source, class... A>
   explicit gpu_task_impl(Source&& source, A&&... arguments)

@@ -11,6 +11,7 @@
 
 #include <narke/detail/argument.hpp>
 #include <narke/detail/callable.hpp>
+#include <narke/detail/stream_core.hpp>
 #include <narke/detail/task_node.hpp>
 #include <narke/detail/task_results.hpp>
 #include <narke/object_ref.hpp>
@@ -42,6 +43,18 @@ class typed_task : public task_node {
         },
         arguments_);
   }
+  void published() noexcept final {
+    if constexpr (requires { results_.published(); }) {
+      results_.published();
+    }
+  }
+  /// Of a stream: how many values may wait to be taken.
+  void limit_to(std::size_t untaken_max) noexcept {
+    if constexpr (requires { results_.limit_to(untaken_max); }) {
+      results_.limit_to(untaken_max);
+    }
+  }
+  static constexpr bool makes_stream = requires(Results & results) { results.published(); };
   result_slot* slot(std::size_t index) noexcept final { return results_.slot(index); }
   std::size_t slot_count() const noexcept final { return Results::count; }
 
@@ -129,6 +142,9 @@ typename Node::refs launch(Node* node, const task_info* info, const source_locat
     node->info = info;
   }
   node->location = location;
+  if constexpr (Node::makes_stream) {
+    node->limit_to(stream_buffer_of(info));
+  }
   typename Node::refs refs = node->make_refs();
   submit(*node);
   return refs;

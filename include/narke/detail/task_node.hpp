@@ -39,6 +39,15 @@ class gpu_part;
 NARKE_EXPORT void add_ref(const task_info& info) noexcept;
 NARKE_EXPORT void release_ref(const task_info& info) noexcept;
 
+/// What was asked of an actor's call, by call_options.
+struct call_settings {
+  static constexpr std::uint16_t as_the_actor = 0xffff;
+  static constexpr std::uint16_t unlimited = 0xfffe;
+
+  std::uint16_t group = 0;  ///< 0: the actor's own
+  std::uint16_t retries = as_the_actor;
+};
+
 /// What the queues of the workers hold: a task, or the turn of an actor.
 struct runnable {
   explicit runnable(bool turn = false) noexcept : is_turn{turn} {}
@@ -69,6 +78,8 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
   /// Calls `visit` with the slot of each ref among the arguments, in order, until it returns false.
   virtual void visit_arguments(bool (*visit)(void* context, const result_slot& slot),
                                void* context) const = 0;
+  /// Of a stream: its results were published, by its body or early.
+  virtual void published() noexcept {}
   /// The slots of the results.
   [[nodiscard]] virtual result_slot* slot(std::size_t index) noexcept = 0;
   [[nodiscard]] virtual std::size_t slot_count() const noexcept = 0;
@@ -200,6 +211,8 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
   bool is_listed = false;      ///< in the list of tasks, for those who ask for one
   bool may_end_early = false;  ///< its outcome may be decided while its body runs
   std::uint8_t attempt = 0;
+  bool is_stream = false;  ///< its results come one by one: it is told when they were published
+  call_settings of_call;  ///< of an actor's call
 
   /// Where its body waits: by the thread that runs it, for reports.
   enum class blocking : std::uint8_t { none, get, wait };
