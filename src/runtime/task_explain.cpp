@@ -170,6 +170,8 @@ std::string behind(const ticket_explanation& why, const ticket_names& names) {
       return fmt::format("{} was passed so often that it has first call", who);
     case wait_cause::share_not_ordered:
       return fmt::format("it follows {} on its GPU, once that has enqueued its work", who);
+    case wait_cause::bundle:
+      return "the bundle of its placement group is in use, or the group itself waits";
     case wait_cause::shares_drain:
       return "it has first call on GPUs that still run what they have";
   }
