@@ -1,6 +1,8 @@
 // Tutorial 7: code that may crash. A task with isolation::process runs in a worker process: when
 // that dies, the task fails with worker_crashed_error and everything else goes on. In Ray every
-// task runs so; here it is an option, as a process costs what the last lines print.
+// task runs so; here it is an option, as a process costs what the last lines print. These time one
+// call after the other, which is what the advisor is there to find.
+// advice: get-in-loop
 #include <narke/narke.hpp>
 
 #include <algorithm>
