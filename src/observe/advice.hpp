@@ -11,14 +11,14 @@
 //   tasks-too-fine   1,000 tasks of one line or more, whose bodies took less time on the average
 //                 than it took to submit a task, as measured in this process. A single body counts
 //                 for at most `body_ticks_most`, so that one that was interrupted does not hide
-//                 the others; one that submits tasks itself counts for that much, so that
-//                 recursion is none.
+//                 the others. Tasks of a line whose bodies submit tasks are never too fine:
+//                 recursion ends in small ones.
 //   large-argument-copied   Tasks of one line were handed the same elements by value, 4 times or
 //                 more, 100 KiB or more each, 1 MiB or more in all.
 //   results-in-submission-order   A thread took 4 results or more of one line at one line in the
 //                 order of their tasks; it slept while later ones were ready, and had work to do
 //                 for them: what could have been done meanwhile is 1 ms or more, and a tenth of the
-//                 loop or more.
+//                 loop or more. A task that takes the results of its own line does not count.
 //   too-many-pending-tasks   100,000 tasks or more were pending when one of this line was
 //                 submitted, which takes no results of tasks, and is not too fine (its remedy
 //                 lessens the number as well).
@@ -37,6 +37,8 @@
 namespace narke::internal {
 
 inline constexpr std::uint64_t body_ticks_most = 65'536;
+/// What a body that submits tasks counts for: one of them outweighs all others of its line.
+inline constexpr std::uint64_t body_ticks_of_parent = std::uint64_t{1} << 40;
 inline constexpr std::uint64_t pending_tasks_many = 100'000;
 
 /// Where a task was submitted and where its result was asked for; what the task is called.

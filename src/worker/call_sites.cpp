@@ -106,6 +106,7 @@ struct ordered_watch {
   std::uint64_t last_end_ticks = 0;
 };
 constinit thread_local ordered_watch this_thread_watch;
+constinit thread_local std::uint64_t last_result_taken = 0;  // by the id of its task
 
 void close_ordered() noexcept {
   if (std::exchange(this_thread_watch.is_open, false)) {
@@ -280,8 +281,15 @@ void note_ordered(const task_node& producer, const source_location& at, std::uin
                   std::uint64_t slept, std::uint64_t early) {
   ordered_watch& watch = this_thread_watch;
   const place_pair where = key_of(producer, at);
-  if (watch.is_open && watch.where != where) {
+  const bool is_later = producer.id > std::exchange(last_result_taken, producer.id);
+  const execution* current = this_thread_state.current;
+  const bool is_recursion =
+      current != nullptr && place::of(current->node->location) == where.remote;
+  if (watch.is_open && (watch.where != where || !is_later || is_recursion)) {
     close_ordered();
+  }
+  if (!is_later || is_recursion) {
+    return;
   }
   const bool is_first = !watch.is_open;
   if (is_first) {

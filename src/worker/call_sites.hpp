@@ -44,7 +44,7 @@ class site_table {
       add(its->count, 1);
       if (ticks != 0) {
         add(its->timed, 1);
-        add(its->ticks, std::min(ticks, body_ticks_most));
+        add(its->ticks, ticks == body_ticks_of_parent ? ticks : std::min(ticks, body_ticks_most));
       }
     }
   }

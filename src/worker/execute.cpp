@@ -215,7 +215,7 @@ bool run_as(task_node& node, const std::vector<int>* gpu_ids, std::uint64_t subm
   self.current = running.outer;
   if (node.lane == task_lane::fast) {
     // Who submits others has more to do than its own time tells: recursion is not too fine.
-    count_body(node, running.kin == kinship::none ? end - begin : body_ticks_most);
+    count_body(node, running.kin == kinship::none ? end - begin : body_ticks_of_parent);
   }
   return failed;
 }

@@ -273,38 +273,43 @@ TEST_F(isolation_tasks, work_again_after_a_shutdown) {
   EXPECT_NE(narke::get(narke::task(own_process, isolated).remote()), before);
 }
 
+// What an exception of type E says. Within the handler: a copy of it would share its text with it
+// by a count that ThreadSanitizer does not see.
 template <class E>
-E thrown_there(void (*function)()) {
+std::string thrown_there(void (*function)()) {
   try {
     narke::get(narke::task(function, isolated).remote());
   } catch (const E& caught) {
     EXPECT_EQ(typeid(caught), typeid(E));
-    return caught;
+    return caught.what();
   }
   throw std::logic_error{"nothing of that type was thrown"};
 }
 
 TEST_F(isolation_tasks, exceptions_come_back_as_what_they_were) {
-  EXPECT_STREQ(thrown_there<std::out_of_range>([] { throw std::out_of_range{"far"}; }).what(),
-               "far");
-  EXPECT_STREQ(thrown_there<std::runtime_error>([] { throw std::runtime_error{"r"}; }).what(), "r");
-  EXPECT_STREQ(
-      thrown_there<narke::object_lost_error>([] { throw narke::object_lost_error{"o"}; }).what(),
-      "o");
+  EXPECT_EQ(thrown_there<std::out_of_range>([] { throw std::out_of_range{"far"}; }), "far");
+  EXPECT_EQ(thrown_there<std::runtime_error>([] { throw std::runtime_error{"r"}; }), "r");
+  EXPECT_EQ(thrown_there<narke::object_lost_error>([] { throw narke::object_lost_error{"o"}; }),
+            "o");
   static_cast<void>(thrown_there<std::bad_alloc>([] { throw std::bad_alloc{}; }));
-  const auto of_system = thrown_there<std::system_error>([] {
-    throw std::system_error{std::make_error_code(std::errc::permission_denied), "no entry"};
-  });
-  EXPECT_EQ(of_system.code(), std::errc::permission_denied);
-  EXPECT_EQ(std::string{of_system.what()}.find("no entry"), 0U);
+  try {
+    narke::get(narke::task(+[] {
+                 throw std::system_error{std::make_error_code(std::errc::permission_denied),
+                                         "no entry"};
+               }, isolated).remote());
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const std::system_error& caught) {
+    EXPECT_EQ(caught.code(), std::errc::permission_denied);
+    EXPECT_EQ(std::string{caught.what()}.find("no entry"), 0U);
+  }
 }
 
 TEST_F(isolation_tasks, other_exceptions_come_back_by_their_names) {
   const auto odd = thrown_there<narke::error>([] { throw narke_test::odd_error{"odd", 7}; });
-  EXPECT_NE(std::string{odd.what()}.find("narke_test::odd_error"), std::string::npos) << odd.what();
-  EXPECT_NE(std::string{odd.what()}.find("odd"), std::string::npos);
+  EXPECT_NE(odd.find("narke_test::odd_error"), std::string::npos) << odd;
+  EXPECT_NE(odd.find("odd"), std::string::npos);
   const auto number = thrown_there<narke::error>([] { throw 42; });
-  EXPECT_NE(std::string{number.what()}.find("int"), std::string::npos) << number.what();
+  EXPECT_NE(number.find("int"), std::string::npos) << number;
 }
 
 TEST_F(isolation_tasks, whose_argument_failed_never_run) {
