@@ -173,12 +173,7 @@ TEST_P(task_stress, cancel_races_with_everything) {
                      ran.add();
                      return x;
                    }).remote(i));
-    const auto& chosen = refs[random.below(i + 1)];
-    try {
-      cancelled += narke::cancel(chosen) ? 1 : 0;
-    } catch (const narke::error&) {
-      // It runs: too late.
-    }
+    cancelled += narke::cancel(refs[random.below(i + 1)]) ? 1 : 0;
   }
   int values = 0;
   for (auto& ref : refs) {
@@ -187,7 +182,8 @@ TEST_P(task_stress, cancel_races_with_everything) {
     } catch (const narke::task_cancelled_error&) {
     }
   }
-  EXPECT_EQ(values, ran.value());
+  // One that was cancelled while it ran has run, and has no value.
+  EXPECT_LE(values, ran.value());
   EXPECT_LE(count - values, cancelled);
 }
 
