@@ -312,13 +312,16 @@ TEST_F(advice, names_get_on_arguments) {
 TEST_F(advice, names_get_on_a_list_of_arguments) {
   narke_test::gate late;
   const narke_test::tally begun;
+  const narke_test::tally busy;
   std::vector<narke::object_ref<int>> refs;
   for (int i = 0; i < 8; ++i) {
-    refs.push_back(narke::task([wait = late.waiter()] {
+    refs.push_back(narke::task([busy, wait = late.waiter()] {
+                     busy.add();
                      wait();
                      return 1;
                    }).remote());
   }
+  busy.wait_for(2);  // no CPU is left to run one of them in place of waiting
   auto all = narke::task(
                  [begun](std::vector<narke::object_ref<int>> list) {
                    begun.add();
