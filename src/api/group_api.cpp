@@ -41,6 +41,11 @@ internal::resource_request request_of(const std::vector<bundle>& bundles,
   return internal::make_group_request(fields, static_cast<internal::group_strategy>(strategy));
 }
 
+std::string name_of_group(const std::string& name) {
+  return name.empty() ? std::string{"the placement group"}
+                      : fmt::format("placement group '{}'", name);
+}
+
 }  // namespace
 
 /// One placement group: what the lane knows it by, and its handles. Thread-safe.
@@ -79,10 +84,7 @@ class group_core {
     }
   }
 
-  [[nodiscard]] std::string display_name() const {
-    return name_.empty() ? std::string{"the placement group"}
-                         : fmt::format("placement group '{}'", name_);
-  }
+  [[nodiscard]] std::string display_name() const { return name_of_group(name_); }
   [[nodiscard]] const internal::resource_request& request() const noexcept { return request_; }
   [[nodiscard]] result_slot& ready() const noexcept { return *ready_; }
   [[nodiscard]] std::uint64_t id() const noexcept { return record_.id; }
@@ -118,13 +120,8 @@ void release_ref(group_core& group) noexcept {
 group_core* make_group(const std::vector<bundle>& bundles, const placement_group_options& options) {
   internal::resource_request request = request_of(bundles, options.strategy);
   internal::ensure_running("placement_group");
+  internal::check_feasible(request, name_of_group(options.name));
   auto* group = new group_core{std::move(request), options.name};
-  try {
-    internal::check_feasible(group->request(), group->display_name());
-  } catch (...) {
-    delete group;
-    throw;
-  }
   group->submit();
   return group;
 }

@@ -22,7 +22,7 @@ bool is_child = false;
 }  // namespace
 
 // What the threads of the parent had on their stacks is no leak of the child's.
-extern "C" int __lsan_is_turned_off();
+extern "C" [[gnu::visibility("default")]] int __lsan_is_turned_off();
 extern "C" int __lsan_is_turned_off() { return is_child ? 1 : 0; }
 
 namespace {
