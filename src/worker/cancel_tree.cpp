@@ -90,11 +90,9 @@ void request_each(std::vector<std::stop_source>& sources) {
 void add(const detail::task_node& node) {
   tree_state& state = tree();
   const std::lock_guard lock{state.mutex};
-  // Before its end takes the lock to take it out, a task is finished for everybody.
-  if (node.state() != detail::task_state::finished) {
-    state.cancelled.try_emplace(node.id, false);
-    state.note_change_locked();
-  }
+  // It may have seen the mark and be at its end, or past it: kept as one that has ended.
+  state.keep_ended_locked(node.id);
+  state.note_change_locked();
 }
 
 void stop_tokens_of(const detail::task_node& node, bool recursive) {

@@ -266,7 +266,8 @@ TEST_F(isolation_faults, killing_workers_loses_nothing_and_runs_nothing_twice) {
   std::atomic<bool> done{false};
   std::thread killer{[&] {
     std::minstd_rand random{1};
-    while (!done) {
+    // So many, that not every worker is killed before it is there, however slow a start is.
+    for (int kills = 0; !done && kills != 400; ++kills) {
       const auto living = children();
       if (!living.empty()) ::kill(living[random() % living.size()], SIGKILL);
       std::this_thread::sleep_for(std::chrono::milliseconds{7});
