@@ -24,10 +24,9 @@ auto launch_task(const callable_source<F>& source, const task_info* info,
                  const source_location& location, parameter_list<P...>, A&&... arguments) {
   using holder = typename callable_source<F>::template holder<P...>;
   using node = task_impl<holder, N, P...>;
-  submission permit{info, node::is_repeatable};
-  auto* made = new node{source.template source<holder>(), std::forward<A>(arguments)...};
-  permit.pass_on();
-  return launch(made, info, location);
+  check_can_submit(info);
+  return launch(new node{source.template source<holder>(), std::forward<A>(arguments)...}, info,
+                location);
 }
 
 // The same in a process of its own.
@@ -36,10 +35,9 @@ auto launch_isolated(const callable_source<F>& source, const task_info* info,
                      const source_location& location, parameter_list<P...>, A&&... arguments) {
   using holder = typename callable_source<F>::template holder<P...>;
   using node = isolated_task<holder, N, P...>;
-  submission permit{info, true};  // the worker is given copies
-  auto* made = new node{source.template source<holder>(), std::forward<A>(arguments)...};
-  permit.pass_on();
-  return launch(made, info, location);
+  check_can_submit(info);
+  return launch(new node{source.template source<holder>(), std::forward<A>(arguments)...}, info,
+                location);
 }
 
 // How the tasks of a handle are isolated: made only where options are given, as it costs code.
@@ -77,10 +75,9 @@ auto launch_gpu_task(const callable_source<F>& source, const task_info* info,
                      const source_location& location, parameter_list<P...>, A&&... arguments) {
   using holder = typename callable_source<F>::template holder<gpu_context&, P...>;
   using node = gpu_task_impl<holder, N, P...>;
-  submission permit{info, node::is_repeatable};
-  auto* made = new node{source.template source<holder>(), std::forward<A>(arguments)...};
-  permit.pass_on();
-  return launch(made, info, location);
+  check_can_submit(info);
+  return launch(new node{source.template source<holder>(), std::forward<A>(arguments)...}, info,
+                location);
 }
 
 /// Whether a task is better run by its GPU implementation, with what it asks of the GPU and the
@@ -112,9 +109,7 @@ class remote_function<F, N, detail::parameter_list<P...>> {
   /// Submits a task and returns at once with the ref to its result, or with N refs. Throws
   /// infeasible_request when this machine can never meet its options, task_cancelled_error while
   /// the runtime shuts down, narke::error after an explicit shutdown, std::invalid_argument for an
-  /// empty ref, or when max_retries is set and an argument cannot be given twice (a move-only
-  /// value, an array_builder), pending_limit_error, and what converting the arguments throws. Any
-  /// thread.
+  /// empty ref, and what converting the arguments throws. Any thread.
   auto remote(detail::argument<P>... arguments,
               source_location location = source_location::current()) const {
     if (isolated_ != nullptr) [[unlikely]] {

@@ -119,16 +119,13 @@ class isolated_task final
         return;
       }
     }
-    const bool keeps = this->keeps_arguments;
     try {
       std::apply([](auto&... each) { (each.prepare(), ...); }, this->arguments_);
       run_isolated(*this, *this);
     } catch (...) {
       this->set_error(std::current_exception());
     }
-    if (!keeps) {
-      this->let_go();
-    }
+    this->let_go();
   }
 
   worker_entry entry() const noexcept override { return &run_in_worker<function_type, P...>; }

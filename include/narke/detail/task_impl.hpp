@@ -24,8 +24,6 @@ template <task_place Place, class Holder, class Results, class... P>
 class typed_task : public task_node {
  public:
   using refs = typename Results::refs;
-  /// Whether its body can be called again.
-  static constexpr bool is_repeatable = (true && ... && argument<P, Place>::is_repeatable);
 
   refs make_refs() noexcept { return results_.make_refs(); }
 
@@ -34,7 +32,6 @@ class typed_task : public task_node {
     let_go();
   }
   void clear_results() noexcept final { results_.clear(); }
-  void let_go_arguments() noexcept final { let_go(); }
   void register_dependencies() noexcept final {
     std::apply([this](auto&... each) { (each.register_on(*this), ...); }, arguments_);
   }
@@ -118,23 +115,20 @@ class task_impl final : public typed_task<task_place::cpu, Holder,
         return;
       }
     }
-    const bool keeps = this->keeps_arguments;
     try {
-      std::apply([keeps](auto&... each) { (each.prepare(keeps), ...); }, this->arguments_);
-      this->results_.set_from([this, keeps]() -> decltype(auto) { return call(keeps); });
+      std::apply([](auto&... each) { (each.prepare(), ...); }, this->arguments_);
+      this->results_.set_from([this]() -> decltype(auto) { return call(); });
     } catch (...) {
       this->set_error(std::current_exception());
     }
-    if (!keeps) {
-      this->let_go();
-    }
+    this->let_go();
   }
 
  private:
-  decltype(auto) call(bool keeps) {
+  decltype(auto) call() {
     return std::apply(
-        [this, keeps](auto&... each) -> decltype(auto) {
-          return std::invoke(this->holder_.get(), each.deliver(nullptr, keeps)...);
+        [this](auto&... each) -> decltype(auto) {
+          return std::invoke(this->holder_.get(), each.deliver()...);
         },
         this->arguments_);
   }
