@@ -23,7 +23,7 @@ class by_tasks {
       auto out = gpu.allocate<float>(1);
       void* const scratch =
           gpu.allocate_temporary(::narke::kernels::reduce_workspace_bytes(x.size()) + 1);
-      enqueue(gpu, lasting<sum_of_part>{{x.size(), x.data(), out.data(), scratch}, time});
+      enqueue(gpu, lasting<sum_of_elements>{{x.size(), x.data(), out.data(), scratch}, time});
       return out;
     });
     const auto plus = ::narke::task([](::narke::gpu_context& gpu, span x, span y) {

@@ -26,7 +26,7 @@ class by_hand {
     for (std::size_t k = 0; k != parts; ++k) {
       raw_device& device = *devices_[owner(k)];
       device.make_current();
-      device.enqueue(0, lasting<sum_of_part>{
+      device.enqueue(0, lasting<sum_of_elements>{
                             {asked_.elements, inputs_[k], sums_[owner(k)] + k, workspaces_[k]},
                             asked_.part_time});
       if (k + 1 == parts || owner(k + 1) != owner(k)) device.record(are_there_[owner(k)], 0);

@@ -27,21 +27,6 @@ struct parameters {
   }
 };
 
-struct sum_of_part {
-  std::size_t n = 0;
-  const float* in = nullptr;
-  float* out = nullptr;
-  void* workspace = nullptr;
-
-  narke::kernels::launch_code operator()(void* stream) const {
-    if (stream != narke::kernels::host_stream) {
-      return narke::kernels::reduce_launch(n, in, out, workspace, stream);
-    }
-    *out = narke::kernels::reduce_cpu(n, in);
-    return narke::kernels::launched;
-  }
-};
-
 std::vector<float> part(const parameters& asked, std::size_t index);
 float expected(const parameters& asked);
 

@@ -13,7 +13,7 @@ const auto sum = [](::narke::gpu_context& gpu, ::narke::device_span<const float>
   auto out = gpu.allocate<float>(1);
   void* const scratch =
       gpu.allocate_temporary(::narke::kernels::reduce_workspace_bytes(x.size()) + 1);
-  enqueue(gpu, sum_of_array{x.size(), x.data(), out.data(), scratch});
+  enqueue(gpu, sum_of_elements{x.size(), x.data(), out.data(), scratch});
   return out;
 };
 

@@ -41,7 +41,8 @@ class by_hand {
         device_.record(there.is_there, copies);
         device_.wait(computes, there.is_there);
       }
-      device_.enqueue(computes, sum_of_array{asked_.elements, there.data, sums_ + i, workspace_});
+      device_.enqueue(computes,
+                      sum_of_elements{asked_.elements, there.data, sums_ + i, workspace_});
       device_.record(there.is_read, computes);
       there.is_in_use = true;
     }

@@ -39,25 +39,10 @@ std::vector<std::size_t> make_order(access kind, std::size_t arrays, std::size_t
 /// How many arrays an exact least-recently-used cache brings to the device.
 std::size_t copies_of_lru(const parameters& asked);
 
-/// `x[i]` of array `index`; its sum is found by `sum_of`.
+/// `x[i]` of array `index`; its sum is found by `sum_of_elements`.
 std::vector<float> values_of(const parameters& asked, std::size_t index);
 /// The sums in the order of access.
 std::vector<float> expected(const parameters& asked);
-
-struct sum_of_array {
-  std::size_t n = 0;
-  const float* in = nullptr;
-  float* out = nullptr;
-  void* workspace = nullptr;
-
-  narke::kernels::launch_code operator()(void* stream) const {
-    if (stream != narke::kernels::host_stream) {
-      return narke::kernels::reduce_launch(n, in, out, workspace, stream);
-    }
-    *out = narke::kernels::reduce_cpu(n, in);
-    return narke::kernels::launched;
-  }
-};
 
 contender raw_driver(const parameters& asked);
 contender narke(const parameters& asked);

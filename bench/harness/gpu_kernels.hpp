@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "kernels/launch.hpp"
+#include "kernels/reduce.hpp"
 #include "kernels/saxpy.hpp"
 
 namespace bench {
@@ -27,6 +28,22 @@ struct decay {
       return narke::kernels::saxpy_launch(n, a, x, x, out, stream);
     }
     narke::kernels::saxpy_cpu(n, a, x, x, out);
+    return narke::kernels::launched;
+  }
+};
+
+/// *out = the sum of the elements of `in`; `workspace` as the kernel wants it.
+struct sum_of_elements {
+  std::size_t n = 0;
+  const float* in = nullptr;
+  float* out = nullptr;
+  void* workspace = nullptr;
+
+  narke::kernels::launch_code operator()(void* stream) const {
+    if (stream != narke::kernels::host_stream) {
+      return narke::kernels::reduce_launch(n, in, out, workspace, stream);
+    }
+    *out = narke::kernels::reduce_cpu(n, in);
     return narke::kernels::launched;
   }
 };

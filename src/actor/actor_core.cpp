@@ -33,21 +33,12 @@ bool asks_for_something(const internal::resource_request& request) noexcept {
          !request.custom.empty() || request.in_group != 0;
 }
 
-}  // namespace
-
-namespace {
-
 std::size_t concurrency_of(const actor_options& options) {
   double all = options.max_concurrency;
   for (const auto& [name, limit] : options.concurrency_groups) {
     all += limit;
   }
   return static_cast<std::size_t>(all);
-}
-
-std::uint16_t retries_from(double retries) {
-  return retries < 0 || retries >= call_settings::unlimited ? call_settings::unlimited
-                                                            : static_cast<std::uint16_t>(retries);
 }
 
 }  // namespace
@@ -62,7 +53,6 @@ actor_core::actor_core(const actor_options& options, const std::type_info& type)
       max_pending_calls_{options.max_pending_calls < 0
                              ? SIZE_MAX
                              : static_cast<std::size_t>(double{options.max_pending_calls})},
-      max_task_retries_{retries_from(options.max_task_retries)},
       restarts_left_{options.max_restarts} {
   groups_.push_back({"", static_cast<std::size_t>(double{options.max_concurrency})});
   for (const auto& [name, limit] : options.concurrency_groups) {
@@ -550,7 +540,6 @@ call_settings actor_core::settings_for(const call_options& options) const {
                                     fmt::format("{}", double{*options.max_task_retries}),
                                     "call the method again when get throws actor_died_error");
     }
-    settings.retries = retries_from(*options.max_task_retries);
   }
   return settings;
 }

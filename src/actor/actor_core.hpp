@@ -218,7 +218,6 @@ class actor_core {
   const std::size_t concurrency_;  // of all groups together
   const bool is_detached_;
   const std::size_t max_pending_calls_;
-  const std::uint16_t max_task_retries_;  // as call_settings counts them
 
   // Have their own synchronisation.
   std::atomic<std::uint32_t> handles_{1};

@@ -90,8 +90,13 @@ void request_each(std::vector<std::stop_source>& sources) {
 void add(const detail::task_node& node) {
   tree_state& state = tree();
   const std::lock_guard lock{state.mutex};
-  // It may have seen the mark and be at its end, or past it: kept as one that has ended.
-  state.keep_ended_locked(node.id);
+  if (node.state() != detail::task_state::finished) {
+    state.cancelled.try_emplace(node.id, false);
+  } else if (node.has_children) {
+    state.keep_ended_locked(node.id);
+  } else {
+    return;
+  }
   state.note_change_locked();
 }
 
@@ -119,7 +124,8 @@ bool is_below_cancelled(std::uint64_t parent_id) noexcept {
 }
 
 void list_as_parent(execution& running) noexcept {
-  const detail::task_node& node = *running.node;
+  detail::task_node& node = *running.node;
+  node.has_children = true;
   const bool is_listed = node.parent_id != 0 && this_record().parents.push(node.id, node.parent_id);
   running.kin = is_listed ? kinship::listed_parent : kinship::parent;
 }
@@ -129,8 +135,7 @@ void end_parent(const execution& running) noexcept {
   if (is_active()) {
     tree_state& state = tree();
     const std::lock_guard lock{state.mutex};
-    const auto found = state.cancelled.find(node.id);
-    if (found != state.cancelled.end() ? !found->second : state.is_below_locked(node.parent_id)) {
+    if (!state.cancelled.contains(node.id) && state.is_below_locked(node.parent_id)) {
       state.keep_ended_locked(node.id);
       state.note_change_locked();
     }
@@ -141,16 +146,18 @@ void end_parent(const execution& running) noexcept {
 }
 
 void forget(const detail::task_node& node) noexcept {
-  if (!is_active()) {
-    return;
-  }
   tree_state& state = tree();
   const std::lock_guard lock{state.mutex};
   const auto found = state.cancelled.find(node.id);
-  if (found != state.cancelled.end() && !found->second) {
-    state.cancelled.erase(found);
-    state.note_change_locked();
+  if (found == state.cancelled.end() || found->second) {
+    return;
   }
+  if (node.has_children) {
+    state.keep_ended_locked(node.id);
+  } else {
+    state.cancelled.erase(found);
+  }
+  state.note_change_locked();
 }
 
 bool is_asked_to_stop(execution& running) noexcept {

@@ -3,7 +3,7 @@
 //
 // Who cancels a task that runs, and all below it:
 //  1. marks its first slot (result_slot::mark_stop), which decides whether it was in time;
-//  2. `add`: its id stands here, unless its body has ended meanwhile;
+//  2. `add`: its id stands here, unless it has finished and has submitted nothing;
 //  3. asks the tokens below it to stop, and fails what waits in the placement lane.
 // A task looks for somebody above it that stands here when it starts, when it asks
 // stop_requested(), and when its body ends; only while there is somebody at all. It goes up by its
@@ -11,8 +11,10 @@
 // ended. A parent is on its list before the child can run, so the child finds all of it, whatever
 // the order of 2 and the look. Who finds somebody marks its own slot, so that a body that ends
 // after it was asked to stop fails as one that was cancelled by name.
-//  4. A task that ends is taken out, unless it has submitted others: these may still be queued.
-//     What has ended is forgotten once no task is left, or 65,536 others were cancelled after it.
+//  4. `forget`: a task that has finished is taken out, unless it has submitted others, which may
+//     still be queued. Both 2 and 4 hold the mutex, and a task is finished before its 4: either 2
+//     sees that, or 4 finds what 2 has put here. What has ended is forgotten once no task is left,
+//     or 65,536 others were cancelled after it.
 #pragma once
 
 #include <atomic>
@@ -41,9 +43,9 @@ void stop_tokens_of(const detail::task_node& node, bool recursive);
 
 /// The first time that the task of `running` submits another. That task's own thread.
 void list_as_parent(execution& running) noexcept;
-/// Step 4, as the body of a parent ends.
+/// The body of a parent ends: when it stands below somebody here, what it has submitted does too.
 void end_parent(const execution& running) noexcept;
-/// Step 4, of a task that was marked to stop.
+/// Step 4, of a task that was marked to stop. Requires: it is finished.
 void forget(const detail::task_node& node) noexcept;
 
 /// Whether the task is to stop: cancelled, or below somebody who was. That task's own thread.

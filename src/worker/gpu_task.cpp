@@ -154,7 +154,7 @@ void on_dropped(placement_record& record) noexcept {
 }
 
 void on_lost(placement_record& record) noexcept {
-  fail_ready_task(node_of(record), no_gpu_left(node_of(record)));
+  fail_ready_task(node_of(record), no_place_left(node_of(record)));
 }
 
 // What placement looks at: where GPU tasks make the inputs, and which of them is the last.

@@ -29,24 +29,26 @@ task_node& node_of(const placement_record& record) noexcept {
 // The lane has let go of the record: shutdown.
 void on_dropped(placement_record& record) noexcept {
   task_node& node = node_of(record);
-  const auto reason = is_draining()
-                          ? std::nullopt
-                          : placement_lane::instance().infeasible_reason(*record.request);
   delete &record;
-  fail_ready_task(node, reason ? std::make_exception_ptr(infeasible_request{
-                                     fmt::format("{} {}", display_name(node), *reason)})
-                               : dropped_by_shutdown());
+  fail_ready_task(node, dropped_by_shutdown());
 }
 
 void on_lost(placement_record& record) noexcept {
   task_node& node = node_of(record);
   delete &record;
-  fail_ready_task(node, no_gpu_left(node));
+  fail_ready_task(node, no_place_left(node));
 }
 
 }  // namespace
 
-std::exception_ptr no_gpu_left(const task_node& node) {
+std::exception_ptr no_place_left(const task_node& node) {
+  const resource_request& request = node.info->request();
+  if (request.in_group != 0) {
+    if (const auto reason = placement_lane::instance().infeasible_reason(request)) {
+      return std::make_exception_ptr(
+          infeasible_request{fmt::format("{} {}", display_name(node), *reason)});
+    }
+  }
   return std::make_exception_ptr(
       device_lost_error{display_name(node) +
                         " waits for a GPU, and none is left that could run it: a device was lost. "

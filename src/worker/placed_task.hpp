@@ -9,8 +9,8 @@ namespace narke::internal {
 
 /// A task whose arguments are ready. Takes over one reference.
 void submit_placed(detail::task_node& node) noexcept;
-/// The error of a task for which no GPU is left.
-[[nodiscard]] std::exception_ptr no_gpu_left(const detail::task_node& node);
+/// The error of a task that was feasible when it was submitted and is not any more.
+[[nodiscard]] std::exception_ptr no_place_left(const detail::task_node& node);
 /// A task whose request was granted, on a thread without a permit. Takes over one reference.
 /// Returns an item that got room by its end, to be run next in the same way; or null.
 [[nodiscard]] detail::runnable* execute_placed(detail::task_node& node) noexcept;

@@ -157,7 +157,7 @@ void placement_lane::submit(placement_record& record) noexcept {
     }
   });
   if (!is_taken) {
-    // It was feasible when it was submitted: of a machine that runs, a device was lost since.
+    // It was feasible when it was submitted: a device was lost since, or its group released.
     (is_running && record.lost != nullptr ? record.lost : record.dropped)(record);
   }
 }

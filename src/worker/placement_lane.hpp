@@ -39,7 +39,8 @@ struct placement_record {
   void (*granted)(placement_record& record) noexcept = nullptr;
   /// Called, outside every lock, when shutdown drops a request that waits.
   void (*dropped)(placement_record& record) noexcept = nullptr;
-  /// Called, outside every lock, when a device was lost that the request needs; null: `dropped`.
+  /// Called, outside every lock, when what the request needs is gone for ever: a device was lost,
+  /// or a placement group released. Null: `dropped`.
   void (*lost)(placement_record& record) noexcept = nullptr;
   /// A granted request lost one of its GPUs. `keep` is called under the lane's lock, so that the
   /// owner is still there for `gpu_lost`, which is called outside of it. Null: it does not matter.

@@ -227,7 +227,15 @@ void worker_pool::begin_block() {
 }
 
 bool worker_pool::keep_one_unblocked() noexcept {
-  const auto is_kept = [this] { return blocked_.load(std::memory_order_seq_cst) < thread_count(); };
+  // A thread that is being made is counted before it is there, one at a time, under the mutex. So
+  // without the mutex two have to be left.
+  if (blocked_.load(std::memory_order_seq_cst) + 1 < thread_count()) {
+    return true;
+  }
+  const auto is_kept = [this] {
+    const std::lock_guard lock{mutex_};
+    return blocked_.load(std::memory_order_seq_cst) < thread_count();
+  };
   return is_kept() || add_worker(nullptr, false) || is_kept();
 }
 
@@ -286,8 +294,9 @@ namespace {
 
 // A task called fork, and its body went on to its end in the child, where nobody waits for it.
 [[noreturn]] void end_forked_worker() noexcept {
-  log_error("a task returned in a child of fork, where there is no runtime: the child ends. Have "
-            "it execute another program, or call _exit, in the task");
+  log_error(
+      "a task returned in a child of fork, where there is no runtime: the child ends. Have "
+      "it execute another program, or call _exit, in the task");
   _exit(EXIT_FAILURE);
 }
 

@@ -201,12 +201,12 @@ class mixed_run {
   narke::actor_handle<adder> actor_;
 };
 
-class gpu_mixed : public testing::TestWithParam<std::pair<int, const char*>> {};
+class gpu_mixed : public testing::TestWithParam<std::pair<int, std::string>> {};
 
 TEST_P(gpu_mixed, gives_right_values_and_breaks_no_rule_of_the_driver) {
   narke_test::in_fresh_process([] {
     ::setenv("NARKE_GPU_CHECK", "1", 1);  // a break ends the process at shutdown
-    ::setenv("NARKE_GPU_ALLOCATOR", GetParam().second, 1);
+    ::setenv("NARKE_GPU_ALLOCATOR", GetParam().second.c_str(), 1);
     const auto seeds = static_cast<std::uint64_t>(narke_test::stress_rounds(3));
     for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
       {
@@ -222,7 +222,7 @@ TEST_P(gpu_mixed, gives_right_values_and_breaks_no_rule_of_the_driver) {
 TEST_P(gpu_mixed, may_be_shut_down_in_the_middle) {
   narke_test::in_fresh_process([] {
     ::setenv("NARKE_GPU_CHECK", "1", 1);
-    ::setenv("NARKE_GPU_ALLOCATOR", GetParam().second, 1);
+    ::setenv("NARKE_GPU_ALLOCATOR", GetParam().second.c_str(), 1);
     for (std::uint64_t seed = 1; seed <= 3; ++seed) {
       mixed_run run{seed, GetParam().first};
       run.run(40);
@@ -236,7 +236,7 @@ INSTANTIATE_TEST_SUITE_P(devices, gpu_mixed,
                                          std::pair{8, ""}),
                          [](const auto& with) {
                            return std::to_string(with.param.first) +
-                                  (*with.param.second != 0 ? "_driver_allocations" : "");
+                                  (!with.param.second.empty() ? "_driver_allocations" : "");
                          });
 
 }  // namespace

@@ -196,6 +196,25 @@ TEST_F(placement_groups, take_nothing_more_once_they_are_released) {
   EXPECT_NE(message.find("released"), std::string::npos) << message;
 }
 
+TEST_F(placement_groups, released_while_a_task_waits_for_its_argument_fail_it) {
+  gate hold;
+  auto late = narke::task([wait = hold.waiter()] {
+    wait();
+    return 1;
+  }).remote();
+  narke::object_ref<int> waiting;
+  {
+    const placement_group group{{{.num_cpus = 2}}};
+    narke::get(group.ready());
+    waiting = narke::task([](int x) { return x; }, {.scheduling = scheduling::bundle(group, 0)})
+                  .remote(late);
+  }
+  EXPECT_TRUE(narke_test::eventually([] { return available("CPU") == 3.0; }));
+  hold.open();
+  const auto message = message_of<narke::infeasible_request>([&] { narke::get(waiting); });
+  EXPECT_NE(message.find("released"), std::string::npos) << message;
+}
+
 TEST_F(placement_groups, whose_handles_go_stay_for_what_waits_and_runs_in_them) {
   gate hold;
   const tally started;

@@ -113,19 +113,7 @@ class isolated_task final
       : isolated_task::typed_task{std::forward<Source>(source), std::forward<A>(arguments)...} {}
 
   void invoke() noexcept override {
-    if (this->has_ref_arguments) {
-      if (const std::exception_ptr failed = this->first_failed_argument()) {
-        this->fail(failed);
-        return;
-      }
-    }
-    try {
-      std::apply([](auto&... each) { (each.prepare(), ...); }, this->arguments_);
-      run_isolated(*this, *this);
-    } catch (...) {
-      this->set_error(std::current_exception());
-    }
-    this->let_go();
+    this->invoke_with([this] { run_isolated(*this, *this); });
   }
 
   worker_entry entry() const noexcept override { return &run_in_worker<function_type, P...>; }

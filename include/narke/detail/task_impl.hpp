@@ -80,6 +80,23 @@ class typed_task : public task_node {
     std::apply([](auto&... each) { (each.let_go(), ...); }, arguments_);
     holder_.let_go();
   }
+  /// The steps of invoke(): `body` is called with the arguments prepared, unless one has failed.
+  template <class Body>
+  void invoke_with(Body&& body) noexcept {
+    if (has_ref_arguments) {
+      if (const std::exception_ptr failed = first_failed_argument()) {
+        fail(failed);
+        return;
+      }
+    }
+    try {
+      std::apply([](auto&... each) { (each.prepare(), ...); }, arguments_);
+      body();
+    } catch (...) {
+      set_error(std::current_exception());
+    }
+    let_go();
+  }
 
   Results results_;
   Holder holder_;
@@ -109,19 +126,8 @@ class task_impl final : public typed_task<task_place::cpu, Holder,
       : task_impl::typed_task{std::forward<Source>(source), std::forward<A>(arguments)...} {}
 
   void invoke() noexcept override {
-    if (this->has_ref_arguments) {
-      if (const std::exception_ptr failed = this->first_failed_argument()) {
-        this->fail(failed);
-        return;
-      }
-    }
-    try {
-      std::apply([](auto&... each) { (each.prepare(), ...); }, this->arguments_);
-      this->results_.set_from([this]() -> decltype(auto) { return call(); });
-    } catch (...) {
-      this->set_error(std::current_exception());
-    }
-    this->let_go();
+    this->invoke_with(
+        [this] { this->results_.set_from([this]() -> decltype(auto) { return call(); }); });
   }
 
  private:

@@ -41,11 +41,7 @@ NARKE_EXPORT void release_ref(const task_info& info) noexcept;
 
 /// What was asked of an actor's call, by call_options.
 struct call_settings {
-  static constexpr std::uint16_t as_the_actor = 0xffff;
-  static constexpr std::uint16_t unlimited = 0xfffe;
-
   std::uint16_t group = 0;  ///< 0: the actor's own
-  std::uint16_t retries = as_the_actor;
 };
 
 /// What the queues of the workers hold: a task, or the turn of an actor.
@@ -210,6 +206,7 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
   bool passes_refs = false;    ///< a parameter is itself a ref, or a vector of them
   bool is_listed = false;      ///< in the list of tasks, for those who ask for one
   bool may_end_early = false;  ///< its outcome may be decided while its body runs
+  bool has_children = false;   ///< it has submitted tasks: set by its own thread, while it runs
   std::uint8_t attempt = 0;
   bool is_stream = false;  ///< its results come one by one: it is told when they were published
   call_settings of_call;  ///< of an actor's call
