@@ -357,7 +357,9 @@ void actor_core::make_again() noexcept {
   if (failed) {
     die(death::constructor_failed, failed);
   } else {
+    constructor->add_ref();  // nobody has a ref to it, and it may have run before this returns
     submit_constructor(*constructor);
+    constructor->release_ref();
   }
   end_if_done();  // it may have been killed meanwhile
 }
