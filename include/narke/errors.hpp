@@ -53,6 +53,20 @@ class NARKE_EXPORT task_cancelled_error : public error {
   ~task_cancelled_error() override;
 };
 
+/// A task handle has as many unfinished tasks as its `max_pending`.
+class NARKE_EXPORT pending_limit_error : public error {
+ public:
+  using error::error;
+  ~pending_limit_error() override;
+};
+
+/// A promise went without a value.
+class NARKE_EXPORT broken_promise_error : public error {
+ public:
+  using error::error;
+  ~broken_promise_error() override;
+};
+
 /// The actor is dead (killed, its constructor threw, it ended itself, its last handle is gone), or
 /// was lost while the call ran.
 class NARKE_EXPORT actor_died_error : public error {

@@ -5,6 +5,7 @@
 //   put.hpp        put: a value into the store
 //   array.hpp      array, array_builder, device_span: elements in memory or on GPUs
 //   gpu_context.hpp  what the body of a GPU task works with
+//   promise.hpp    promise: a ref that is completed from outside
 //   actor.hpp      actor<T>().remote(…), get_actor, kill, this_actor
 //   generator.hpp  generator<T>: tasks and methods that yield a stream of results
 //   placement_group.hpp  resources reserved together, close or apart
@@ -29,6 +30,7 @@
 #include <narke/object_ref.hpp>
 #include <narke/options.hpp>
 #include <narke/placement_group.hpp>
+#include <narke/promise.hpp>
 #include <narke/put.hpp>
 #include <narke/resources.hpp>
 #include <narke/runtime.hpp>

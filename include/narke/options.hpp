@@ -7,11 +7,14 @@
 #include <chrono>
 #include <concepts>
 #include <cstdint>
+#include <exception>
+#include <functional>
 #include <limits>
 #include <map>
 #include <optional>
 #include <string>
 #include <type_traits>
+#include <utility>
 
 namespace narke {
 
@@ -103,6 +106,55 @@ class scheduling {
   std::uint64_t group_id_;
 };
 
+/// Which exceptions of its body are worth another attempt at a task: none (false), all (true),
+/// those for which a predicate `bool(const std::exception_ptr&)` says so, or those of
+/// retry_on<E...>(). The predicate is called on the thread that ran the body, of several tasks at
+/// once; one that throws says no. A task that was cancelled or timed out is never tried again; that
+/// a worker crashed or a device was lost always is, as long as max_retries allows.
+class retry_rule {
+ public:
+  retry_rule() noexcept = default;
+  template <std::same_as<bool> Bool>
+  retry_rule(Bool all) noexcept : all_{all} {}
+  template <class Predicate>
+  requires(!std::same_as<std::remove_cvref_t<Predicate>, bool> &&
+           !std::same_as<std::remove_cvref_t<Predicate>, retry_rule> &&
+           std::is_invocable_r_v<bool, const std::decay_t<Predicate>&, const std::exception_ptr&>)
+      retry_rule(Predicate&& predicate)
+      : predicate_{std::forward<Predicate>(predicate)} {}
+
+  [[nodiscard]] bool is_never() const noexcept { return !all_ && predicate_ == nullptr; }
+  [[nodiscard]] bool wants(const std::exception_ptr& error) const {
+    return all_ || (predicate_ != nullptr && predicate_(error));
+  }
+
+ private:
+  bool all_ = false;
+  std::function<bool(const std::exception_ptr&)> predicate_;
+};
+
+/// Exceptions of these types, and what derives from them, are worth another attempt.
+template <class... Errors>
+retry_rule retry_on() {
+  static_assert(sizeof...(Errors) > 0, "narke::retry_on: name at least one type of exception");
+  return [](const std::exception_ptr& error) {
+    const auto is_one = [&]<class E>(std::type_identity<E>) {
+      try {
+        std::rethrow_exception(error);
+      } catch (const E&) {
+        return true;
+      } catch (...) {
+        return false;
+      }
+    };
+    return (false || ... || is_one(std::type_identity<Errors>{}));
+  };
+}
+
+/// What `remote` does when a handle has as many unfinished tasks as it may: waits until one has
+/// finished, or throws pending_limit_error.
+enum class when_full : std::uint8_t { wait, fail };
+
 /// Where the body of a task runs: on a thread of this process, or in a process of its own.
 enum class isolation : std::uint8_t { thread, process };
 
@@ -116,13 +168,17 @@ struct task_options {
   number memory = 0;                    ///< bytes of host memory
   resource_map resources = {};
   std::string name = {};
-  number priority = 0;
-  number max_retries = 0;
-  bool retry_exceptions = false;
-  time_limit timeout = {};
+  number priority = 0;     ///< higher first; below 0: when nothing else is to do
+  number max_retries = 0;  ///< further attempts; -1: without a limit
+  retry_rule retry_exceptions = false;
+  time_limit timeout = {};  ///< of each attempt, from its start
   narke::scheduling scheduling = narke::scheduling::automatic();
   narke::isolation isolation = narke::isolation::thread;
   number stream_buffer = 64;  ///< of a generator: values that may wait to be taken; -1: all
+  /// Before the second attempt; twice as long before each further one, up to 30 s or what is given.
+  time_limit retry_delay = std::chrono::milliseconds{10};
+  number max_pending = -1;  ///< tasks of this handle and its copies that are not finished; -1: any
+  narke::when_full when_full = narke::when_full::wait;
 };
 
 struct actor_options {

@@ -24,9 +24,10 @@ auto launch_task(const callable_source<F>& source, const task_info* info,
                  const source_location& location, parameter_list<P...>, A&&... arguments) {
   using holder = typename callable_source<F>::template holder<P...>;
   using node = task_impl<holder, N, P...>;
-  check_can_submit(info);
-  return launch(new node{source.template source<holder>(), std::forward<A>(arguments)...}, info,
-                location);
+  submission permit{info, node::is_repeatable};
+  auto* made = new node{source.template source<holder>(), std::forward<A>(arguments)...};
+  permit.pass_on();
+  return launch(made, info, location);
 }
 
 // The same in a process of its own.
@@ -35,9 +36,10 @@ auto launch_isolated(const callable_source<F>& source, const task_info* info,
                      const source_location& location, parameter_list<P...>, A&&... arguments) {
   using holder = typename callable_source<F>::template holder<P...>;
   using node = isolated_task<holder, N, P...>;
-  check_can_submit(info);
-  return launch(new node{source.template source<holder>(), std::forward<A>(arguments)...}, info,
-                location);
+  submission permit{info, true};  // the worker is given copies
+  auto* made = new node{source.template source<holder>(), std::forward<A>(arguments)...};
+  permit.pass_on();
+  return launch(made, info, location);
 }
 
 // How the tasks of a handle are isolated: made only where options are given, as it costs code.
@@ -75,9 +77,10 @@ auto launch_gpu_task(const callable_source<F>& source, const task_info* info,
                      const source_location& location, parameter_list<P...>, A&&... arguments) {
   using holder = typename callable_source<F>::template holder<gpu_context&, P...>;
   using node = gpu_task_impl<holder, N, P...>;
-  check_can_submit(info);
-  return launch(new node{source.template source<holder>(), std::forward<A>(arguments)...}, info,
-                location);
+  submission permit{info, node::is_repeatable};
+  auto* made = new node{source.template source<holder>(), std::forward<A>(arguments)...};
+  permit.pass_on();
+  return launch(made, info, location);
 }
 
 /// Whether a task is better run by its GPU implementation, with what it asks of the GPU and the
@@ -109,7 +112,9 @@ class remote_function<F, N, detail::parameter_list<P...>> {
   /// Submits a task and returns at once with the ref to its result, or with N refs. Throws
   /// infeasible_request when this machine can never meet its options, task_cancelled_error while
   /// the runtime shuts down, narke::error after an explicit shutdown, std::invalid_argument for an
-  /// empty ref, and what converting the arguments throws. Any thread.
+  /// empty ref, or when max_retries is set and an argument cannot be given twice (a move-only
+  /// value, an array_builder), pending_limit_error, and what converting the arguments throws. Any
+  /// thread.
   auto remote(detail::argument<P>... arguments,
               source_location location = source_location::current()) const {
     if (isolated_ != nullptr) [[unlikely]] {

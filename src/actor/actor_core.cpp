@@ -490,6 +490,14 @@ void actor_core::forget_held(task_node& node) noexcept {
   end_if_done();
 }
 
+bool actor_core::list_running(std::vector<const task_node*>& to) const {
+  const std::lock_guard lock{mutex_};
+  to.insert(to.end(), running_.begin(), running_.end());
+  return std::all_of(groups_.begin(), groups_.end(), [this](const call_group& group) {
+    return allowed_locked(group) != 0 && group.running >= allowed_locked(group);
+  });
+}
+
 void actor_core::reserve_call() {
   if (max_pending_calls_ == SIZE_MAX) {
     return;

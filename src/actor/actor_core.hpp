@@ -89,6 +89,8 @@ class actor_core {
   [[nodiscard]] call_settings settings_for(const call_options& options) const;
   /// Before submit_constructor. Null: it is never made again.
   void keep_constructor(std::unique_ptr<const constructor_source> source) noexcept;
+  /// Appends the calls that run. False when another may begin.
+  [[nodiscard]] bool list_running(std::vector<const task_node*>& to) const;
 
   /// Fails what waits and what runs; the state goes when nothing runs any more. `cause`: what the
   /// constructor threw, or what the actor was lost by.

@@ -1,3 +1,5 @@
+#include <stdexcept>
+
 #include <fmt/format.h>
 
 #include <narke/cancel.hpp>
@@ -6,11 +8,14 @@
 #include <narke/put.hpp>
 
 #include "base/forked_child.hpp"
+#include "base/timer_queue.hpp"
 #include "runtime/engine.hpp"
 #include "task/task_info.hpp"
+#include "task/task_rules.hpp"
 #include "worker/call_sites.hpp"
 #include "worker/cancel_tree.hpp"
 #include "worker/execute.hpp"
+#include "worker/pending_limit.hpp"
 #include "worker/placed_task.hpp"
 
 namespace narke::detail {
@@ -35,10 +40,24 @@ void finish_cancelled(task_node& node, bool was_waiting) {
   }
 }
 
+// A task that nobody has claimed. Whether it was one.
+bool cancel_queued(task_node& node) {
+  for (const task_state from : {task_state::waiting, task_state::ready}) {
+    if (node.claim(from)) {
+      finish_cancelled(node, from == task_state::waiting);
+      return true;
+    }
+  }
+  return false;
+}
+
 // A task that somebody has claimed: it runs, or is about to. See cancel_tree.hpp.
 bool cancel_running(task_node& node, bool force, bool recursive) {
   if (!node.slot(0)->mark_stop() || node.slot(0)->is_ready()) {
     return false;
+  }
+  if (cancel_queued(node)) {
+    return true;  // it was between two attempts
   }
   if (recursive) {
     internal::cancel_tree::add(node);
@@ -67,6 +86,27 @@ void check_can_submit(const task_info* info) {
   }
 }
 
+bool submission::count(const task_info& info, bool is_repeatable) {
+  internal::task_rules* rules = info.rules();
+  if (rules == nullptr) {
+    return false;
+  }
+  if (rules->may_retry() && !is_repeatable) {
+    throw std::invalid_argument{fmt::format(
+        "{}: max_retries: one of its parameters takes a move-only value or an array_builder, which "
+        "cannot be given a second time. Take const T&, or leave max_retries at 0",
+        name_for_messages(info))};
+  }
+  if (rules->needs_timer()) {
+    internal::timer_queue::instance().start();
+  }
+  return rules->has_limit() && internal::wait_for_room(info, *rules, name_for_messages(info));
+}
+
+void submission::uncount(const task_info& info) noexcept {
+  info.rules()->remove();
+}
+
 void submit(task_node& node) noexcept {
   internal::submit_node(node, node.info != nullptr ? node.info->lane() : task_lane::fast);
 }
@@ -81,13 +121,7 @@ bool cancel_slot(result_slot& slot, bool force, bool recursive) {
   if (slot.is_ready() || node == nullptr) {
     return false;
   }
-  for (const task_state from : {task_state::waiting, task_state::ready}) {
-    if (node->claim(from)) {
-      finish_cancelled(*node, from == task_state::waiting);
-      return true;
-    }
-  }
-  return cancel_running(*node, force, recursive);
+  return cancel_queued(*node) || cancel_running(*node, force, recursive);
 }
 
 }  // namespace narke::detail

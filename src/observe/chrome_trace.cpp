@@ -26,11 +26,16 @@ namespace {
 
 const char* kind_name(event_kind kind) {
   switch (kind) {
-    case event_kind::task: return "task";
-    case event_kind::actor_call: return "actor_call";
-    case event_kind::wait: return "wait";
-    case event_kind::put: return "put";
-    case event_kind::flow: return "dependency";
+    case event_kind::task:
+      return "task";
+    case event_kind::actor_call:
+      return "actor_call";
+    case event_kind::wait:
+      return "wait";
+    case event_kind::put:
+      return "put";
+    case event_kind::flow:
+      return "dependency";
   }
   return "event";
 }
@@ -40,7 +45,9 @@ std::string quoted(const std::string& text) {
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-std::string microseconds(std::int64_t ns) { return fmt::format("{}.{:03}", ns / 1000, ns % 1000); }
+std::string microseconds(std::int64_t ns) {
+  return fmt::format("{}.{:03}", ns / 1000, ns % 1000);
+}
 
 struct trace_totals {
   std::uint64_t events = 0;
@@ -57,7 +64,8 @@ class trace_writer {
   void begin() {
     file_.write("{\"traceEvents\":[\n");
     line(fmt::format(R"({{"ph":"M","pid":{},"tid":0,"name":"process_name",)"
-                     R"("args":{{"name":"narke"}}}})", pid_));
+                     R"("args":{{"name":"narke"}}}})",
+                     pid_));
   }
   void write_track(const track_snapshot& track, flow_matcher& flows);
   void write_flows(const std::vector<trace_flow>& flows);
@@ -108,6 +116,7 @@ void trace_writer::write_slice(int thread_id, const trace_slice& slice) {
   add("submitted_by", event.parent_or_from);
   add("line", event.line);
   if (event.failed) args += R"(,"failed":true)";
+  if (event.attempt != 0) args += fmt::format(R"(,"attempt":{})", event.attempt);
   if (!args.empty()) args.erase(0, 1);
   line(fmt::format(R"({{"ph":"X","pid":{},"tid":{},"ts":{},"dur":{},"name":{},"cat":"{}",)"
                    R"("args":{{{}}}}})",
@@ -156,8 +165,7 @@ void trace_writer::end(const trace_totals& totals) {
       "\n],\n\"displayTimeUnit\":\"ms\",\n\"otherData\":{{\"producer\":\"narke\","
       "\"started_at\":\"{:%Y-%m-%dT%H:%M:%SZ}\",\"events\":{},\"dropped\":{},"
       "\"flows_without_slices\":{}}}}}\n",
-      fmt::gmtime(totals.started_at), totals.events, totals.dropped,
-      totals.flows_without_slices));
+      fmt::gmtime(totals.started_at), totals.events, totals.dropped, totals.flows_without_slices));
 }
 
 std::uint64_t first_tick(const std::vector<track_snapshot>& tracks) {

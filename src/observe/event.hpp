@@ -34,7 +34,7 @@ enum class event_kind : std::uint8_t {
 
 /// Written and read as it lies: no initializers, so that a chunk of them costs nothing to make.
 struct trace_event {
-  std::uint64_t begin_ticks;     ///< 0: no time was taken, the event counts as dropped
+  std::uint64_t begin_ticks;  ///< 0: no time was taken, the event counts as dropped
   std::uint64_t end_ticks;
   const char* name;              ///< interned or a literal: lives for ever; null = the kind's name
   std::uint64_t id;              ///< the task's id; 0 = none
@@ -42,6 +42,7 @@ struct trace_event {
   std::uint32_t line;            ///< of the user's program, where it was submitted; 0 = unknown
   event_kind kind;
   bool failed;
+  std::uint16_t attempt;  ///< of a task, from 0
 };
 static_assert(sizeof(trace_event) <= 48 && std::is_trivial_v<trace_event>);
 
@@ -91,7 +92,8 @@ void record_event_slowly(const trace_event& event) noexcept;
 /// Keeps the event, or counts it as dropped. A few nanoseconds; blocks only to make room.
 inline void record_event(const trace_event& event) noexcept {
   event_writer* const writer = this_thread_events;
-  if (writer == nullptr || !writer->push(event)) [[unlikely]] record_event_slowly(event);
+  if (writer == nullptr || !writer->push(event)) [[unlikely]]
+    record_event_slowly(event);
 }
 
 /// When an event begins, or 0 when this thread's buffer is full: record it all the same, it counts.
@@ -116,7 +118,7 @@ void set_tracing(bool everything) noexcept;
 void clear_events() noexcept;
 
 struct trace_stats {
-  std::uint64_t events;   ///< kept, flows included
+  std::uint64_t events;  ///< kept, flows included
   std::uint64_t dropped;
 };
 trace_stats event_stats();

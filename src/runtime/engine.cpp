@@ -19,6 +19,7 @@
 #include "base/log.hpp"
 #include "base/output_file.hpp"
 #include "base/ticks.hpp"
+#include "base/timer_queue.hpp"
 #include "device/gpu_engine.hpp"
 #include "observe/event.hpp"
 #include "process/process_pool.hpp"
@@ -27,11 +28,13 @@
 #include "runtime/task_explain.hpp"
 #include "store/object_store.hpp"
 #include "worker/call_sites.hpp"
+#include "task/task_rules.hpp"
 #include "worker/cancel_tree.hpp"
 #include "worker/execute.hpp"
 #include "worker/gpu_task.hpp"
 #include "worker/lifecycle.hpp"
 #include "worker/numa_scope.hpp"
+#include "worker/open_promises.hpp"
 #include "worker/placement_lane.hpp"
 #include "worker/thread_state.hpp"
 #include "worker/waiting.hpp"
@@ -131,6 +134,20 @@ void connect_actors() {
   the_actor_hooks.forget_held = [](detail::task_node& call) noexcept {
     static_cast<detail::actor_core*>(call.lane_data)->forget_held(call);
   };
+  the_actor_hooks.list_running = [](detail::task_node& call,
+                                    std::vector<const detail::task_node*>& to) {
+    return static_cast<detail::actor_core*>(call.lane_data)->list_running(to);
+  };
+}
+
+std::map<int, std::vector<int>> numa_cpus_of(const machine& described) {
+  std::map<int, std::vector<int>> cpus;
+  for (const numa_node_info& node : described.numa_nodes) {
+    if (described.is_this_system) {
+      cpus[node.os_index] = node.pus;
+    }
+  }
+  return cpus;
 }
 
 // Requires: engine().life is held, and no runtime is there.
@@ -155,13 +172,7 @@ void start_locked(const runtime_options& options) {
   advisor_is_on.store(settings->advisor, std::memory_order_relaxed);
   set_store_limit_bytes(settings->object_store_bytes);
   placement_lane::instance().configure(settings->totals);
-  std::map<int, std::vector<int>> numa_cpus;
-  if (settings->described.is_this_system && settings->described.numa_nodes.size() > 1) {
-    for (const numa_node_info& node : settings->described.numa_nodes) {
-      numa_cpus[node.os_index] = node.pus;
-    }
-  }
-  set_numa_cpus(std::move(numa_cpus));
+  set_numa_cpus(numa_cpus_of(settings->described));
   worker_pool::instance().start(settings->totals.cpus);
   start_gpus(*settings);
   start_isolation(*settings);
@@ -196,6 +207,9 @@ void log_who_runs() {
 bool drain(clock::time_point deadline) {
   auto next_log = clock::now() + log_period;
   for (auto pause = std::chrono::microseconds{20}; !is_quiet();) {
+    timer_queue::instance().hurry();  // what waits for another attempt
+    task_rules::wake_all();           // who waits for room
+    drop_waiting_for_promises();
     placement_lane::instance().drop_pending();
     worker_pool::instance().notify();
     const auto now = clock::now();
@@ -280,6 +294,7 @@ bool stop_runtime(std::chrono::nanoseconds timeout) {
   current_phase.store(runtime_phase::stopped, std::memory_order_seq_cst);
   worker_pool::instance().stop();
   process_pool::instance().stop();
+  timer_queue::instance().stop();
   drop_what_is_left();
   {
     const std::lock_guard gpus{engine().gpus};
@@ -319,9 +334,9 @@ namespace {
 bool is_about_gpus(const resource_request& request) {
   return !request.gpus.is_zero() || request.gpu_memory_bytes != 0 ||
          request.wish == placement_wish::gpu ||
-         std::any_of(
-             request.custom.begin(), request.custom.end(),
-             [](const custom_amount& each) { return each.name.starts_with("accelerator_type:"); });
+         std::any_of(request.custom.begin(), request.custom.end(), [](const custom_amount& each) {
+           return each.name.starts_with("accelerator_type:");
+         });
 }
 
 // What the driver says of its GPUs in addition to what was known before.

@@ -65,7 +65,7 @@ void run_in_process(task_node& node, detail::isolated_part& part) {
        .name = plain_name(node),
        .display_name = display_name(node),
        .id = node.id,
-       .attempt = node.attempt,
+       .attempt = static_cast<int>(node.attempt),
        .gpu_uuids = visible_gpus(),
        .memory_bytes = node.info != nullptr ? node.info->request().memory_bytes : 0,
        .stop = stop_token_of_task()});
@@ -90,11 +90,12 @@ class task_elsewhere final : public task_node {
     named.name = call.name;
     info = new detail::task_info{named};
     id = call.id;
-    attempt = static_cast<std::uint8_t>(call.attempt);
+    attempt = static_cast<std::uint32_t>(call.attempt);
   }
   void invoke() noexcept override {}
   void fail(const std::exception_ptr&) noexcept override {}
   void clear_results() noexcept override {}
+  void let_go_arguments() noexcept override {}
   void register_dependencies() noexcept override {}
   void visit_arguments(bool (*)(void*, const detail::result_slot&), void*) const override {}
   detail::result_slot* slot(std::size_t) noexcept override { return &slot_; }

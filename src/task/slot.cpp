@@ -56,6 +56,16 @@ bool result_slot::add_dependent(dependent& entry) noexcept {
   return true;
 }
 
+dependent* result_slot::take_dependents() noexcept {
+  std::uintptr_t head = dependents_.load(std::memory_order_acquire);
+  while ((head & closed_mark) == 0 &&
+         !dependents_.compare_exchange_weak(head, head & thread_waits_mark,
+                                            std::memory_order_acq_rel, std::memory_order_acquire)) {
+  }
+  return (head & closed_mark) != 0 ? nullptr
+                                   : reinterpret_cast<dependent*>(head & ~thread_waits_mark);
+}
+
 bool result_slot::mark_thread_waits() noexcept {
   std::uintptr_t head = dependents_.load(std::memory_order_acquire);
   while ((head & closed_mark) == 0) {

@@ -18,31 +18,9 @@ namespace narke::detail {
 
 namespace {
 
-void check_what_is_there(const task_options& options) {
-  using internal::throw_not_there_yet;
+std::int64_t priority_of(const task_options& options) {
   internal::check_whole("priority", options.priority, -1e9, 1e9);
-  internal::check_whole("max_retries", options.max_retries, -1, 1e9);
-  if (options.timeout.has_value() && options.timeout.value().count() <= 0) {
-    throw std::invalid_argument{"timeout: it has to be longer than 0"};
-  }
-  if (options.priority != 0) {
-    throw_not_there_yet("priority", fmt::format("{}", double{options.priority}), "leave it at 0");
-  }
-  if (options.max_retries != 0 || options.retry_exceptions) {
-    throw_not_there_yet(
-        options.max_retries != 0 ? "max_retries" : "retry_exceptions",
-        options.max_retries != 0 ? fmt::format("{}", double{options.max_retries}) : "true",
-        "catch the exception in the task, or submit the task again");
-  }
-  if (options.timeout.has_value()) {
-    throw_not_there_yet("timeout", fmt::format("{} ns", options.timeout.value().count()),
-                        "give get a timeout, and look at narke::stop_requested() in the task");
-  }
-  if (options.scheduling != scheduling::automatic() &&
-      options.scheduling.kind() != scheduling::wish::bundle) {
-    throw_not_there_yet("scheduling", "other than automatic()",
-                        "leave it at scheduling::automatic()");
-  }
+  return static_cast<std::int64_t>(double{options.priority});
 }
 
 void check_isolation(const task_options& options, task_place place) {
@@ -52,6 +30,32 @@ void check_isolation(const task_options& options, task_place place) {
         "streams of this process. Leave it at isolation::thread, or isolate a task without a "
         "gpu_context that asks for num_gpus and uses CUDA itself"};
   }
+}
+
+// Where it would like to run. What this machine does not have is told by remote.
+internal::resource_request with_wish(internal::resource_request request, const scheduling& wish) {
+  using internal::placement_wish;
+  switch (wish.kind()) {
+    case scheduling::wish::automatic:
+    case scheduling::wish::bundle:
+      break;
+    case scheduling::wish::spread:
+      request.wish = placement_wish::spread;
+      break;
+    case scheduling::wish::numa_node:
+      request.wish = placement_wish::numa_node;
+      request.wish_index = wish.index();
+      break;
+    case scheduling::wish::gpu:
+      request.wish = placement_wish::gpu;
+      request.wish_index = wish.index();
+      break;
+  }
+  if (wish.kind() == scheduling::wish::gpu && request.gpus.is_zero()) {
+    throw std::invalid_argument{
+        "scheduling: gpu(id) needs num_gpus: how much of that GPU the task takes"};
+  }
+  return request;
 }
 
 internal::resource_request request_of_gpu_task(task_options options) {
@@ -65,12 +69,14 @@ internal::resource_request request_of_gpu_task(task_options options) {
 
 task_info::task_info(const task_options& options, task_place place)
     : name_{options.name},
-      request_{place == task_place::gpu ? request_of_gpu_task(options)
-                                        : internal::request_from(options, 1)},
-      lane_{request_.is_one_cpu_only() ? task_lane::fast : task_lane::placement},
+      request_{with_wish(place == task_place::gpu ? request_of_gpu_task(options)
+                                                  : internal::request_from(options, 1),
+                         options.scheduling)},
+      priority_{priority_of(options)},
+      lane_{request_.is_one_cpu_only() && priority_ == 0 ? task_lane::fast : task_lane::placement},
+      rules_{internal::task_rules::from(options)},
       is_isolated_{options.isolation == isolation::process},
       stream_buffer_{internal::stream_buffer_from(options.stream_buffer)} {
-  check_what_is_there(options);
   check_isolation(options, place);
 }
 

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -12,6 +13,7 @@
 #include <narke/options.hpp>
 
 #include "resources/resource_request.hpp"
+#include "task/task_rules.hpp"
 
 namespace narke::detail {
 
@@ -29,6 +31,10 @@ class task_info {
   /// Its body runs in a worker process.
   [[nodiscard]] bool is_isolated() const noexcept { return is_isolated_; }
   [[nodiscard]] std::size_t stream_buffer() const noexcept { return stream_buffer_; }
+  /// What the options say beyond resources; null when they say nothing. Its count changes.
+  [[nodiscard]] internal::task_rules* rules() const noexcept { return rules_.get(); }
+  /// Higher first.
+  [[nodiscard]] std::int64_t priority() const noexcept { return priority_; }
   /// For which start of the runtime the request was found feasible; 0: none.
   [[nodiscard]] std::uint32_t feasible_in() const noexcept {
     return feasible_in_.load(std::memory_order_relaxed);
@@ -43,7 +49,9 @@ class task_info {
 
   const std::string name_;
   const internal::resource_request request_;
+  const std::int64_t priority_;
   const task_lane lane_;
+  const std::unique_ptr<internal::task_rules> rules_;
   const bool is_isolated_;
   const std::size_t stream_buffer_;
   mutable std::atomic<std::uint32_t> refs_{1};

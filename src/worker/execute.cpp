@@ -1,5 +1,6 @@
 #include "worker/execute.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <deque>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "observe/event.hpp"
 #include "store/object_store.hpp"
 #include "task/task_info.hpp"
+#include "worker/attempts.hpp"
 #include "worker/call_sites.hpp"
 #include "worker/cancel_tree.hpp"
 #include "worker/gpu_task.hpp"
@@ -211,13 +213,38 @@ bool run_as(task_node& node, const std::vector<int>* gpu_ids, std::uint64_t subm
        .parent_or_from = node.parent_id,
        .line = static_cast<std::uint32_t>(node.location.line()),
        .kind = node.lane == task_lane::actor_call ? event_kind::actor_call : event_kind::task,
-       .failed = failed});
+       .failed = failed,
+       .attempt = static_cast<std::uint16_t>(node.attempt)});
   self.current = running.outer;
   if (node.lane == task_lane::fast) {
     // Who submits others has more to do than its own time tells: recursion is not too fine.
     count_body(node, running.kin == kinship::none ? end - begin : body_ticks_of_parent);
   }
   return failed;
+}
+
+}  // namespace
+
+namespace {
+
+void end_failed(task_node& node) noexcept {
+  count_one(this_record().failed);
+  if (node.slot(0)->is_marked_to_stop() && node.body_has_outcome()) {
+    replace_results(node, cancelled_error(node));
+  }
+}
+
+// A body with rules. Apart, so that others pay nothing for it.
+[[gnu::noinline]] void run_attempt(task_node& node, const std::vector<int>* gpu_ids,
+                                   std::uint64_t submitter_id) noexcept {
+  attempt_timer timer;
+  timer.start(node, *rules_of(node));
+  const bool failed = run_as(node, gpu_ids, submitter_id, [&] { node.invoke(); });
+  timer.stop();
+  decide_another_attempt(node);
+  if (failed && !node.is_to_run_again) {
+    end_failed(node);
+  }
 }
 
 }  // namespace
@@ -231,11 +258,12 @@ void run_body(task_node& node, const std::vector<int>* gpu_ids,
       return;
     }
   }
+  if (node.info != nullptr && rules_of(node) != nullptr) [[unlikely]] {
+    run_attempt(node, gpu_ids, submitter_id);
+    return;
+  }
   if (run_as(node, gpu_ids, submitter_id, [&] { node.invoke(); })) {
-    count_one(this_record().failed);
-    if (node.slot(0)->is_marked_to_stop() && node.body_has_outcome()) {
-      replace_results(node, cancelled_error(node));
-    }
+    end_failed(node);
   }
 }
 
@@ -297,6 +325,13 @@ void end_stopped(task_node& node, bool is_body) noexcept {
 }  // namespace
 
 void publish(task_node& node, runnable** next) noexcept {
+  if (node.info != nullptr && rules_of(node) != nullptr) [[unlikely]] {
+    if (node.is_to_run_again) {
+      run_again_later(node);
+      return;
+    }
+    end_rules(node);
+  }
   if (node.gpu != nullptr) {
     publish_ordered(node, true);  // unless it was ordered
   }
@@ -326,6 +361,23 @@ void publish_slot(detail::result_slot& slot) noexcept {
   const bool failed = slot.failed();
   static_cast<void>(slot.settle());  // nobody can ask it to stop: it has no producer
   resume(slot.close(), failed, nullptr);
+}
+
+void publish_held(detail::result_slot& slot) noexcept {
+  const bool failed = slot.failed();
+  slot.settle_held();
+  resume(slot.close(), failed, nullptr);
+  drop_if_stopped();
+}
+
+void drop_waiting(task_node& node) noexcept {
+  if (node.claim(task_state::waiting)) {
+    finish_with_error(node, dropped_by_shutdown());
+    if (node.lane == task_lane::actor_call) {
+      the_actor_hooks.forget_held(node);
+    }
+  }
+  one_argument_ready(node, nullptr);
 }
 
 void publish_early(task_node& node, const std::exception_ptr& error) noexcept {
@@ -409,6 +461,9 @@ void submit_node(task_node& node, task_lane lane) noexcept {
   if (node.gpu != nullptr) {
     attach_gpu_task(node);
   }
+  if (node.info != nullptr && rules_of(node) != nullptr) [[unlikely]] {
+    begin_rules(node);
+  }
   if (!node.has_ref_arguments) {
     node.set_state(task_state::ready);
     send_to_lane(node, nullptr);
@@ -428,6 +483,11 @@ bool waits_for_room() noexcept {
   return store_is_over_limit();
 }
 
+void send_ready_task(task_node& node) noexcept {
+  send_to_lane(node, nullptr);
+  drop_if_stopped();
+}
+
 bool try_run_in_place(const detail::result_slot& slot) noexcept {
   task_node* node = slot.producer();
   // A stream may have to wait for the very thread that would run it.
@@ -436,6 +496,11 @@ bool try_run_in_place(const detail::result_slot& slot) noexcept {
   }
   if (node->lane == task_lane::actor_call) {
     return the_actor_hooks.try_call_in_place(*node);
+  }
+  // Not one that may run again: the queue has it still, and may not get it twice. Nor one whose
+  // outcome may come before the body's end: who waits is to have it then.
+  if (node->info != nullptr && (node->keeps_arguments || node->may_end_early)) {
+    return false;
   }
   borrowed_cpu cpu;
   if (node->lane != task_lane::fast || !cpu || !node->claim(task_state::ready)) {

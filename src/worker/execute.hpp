@@ -35,7 +35,7 @@ void run_gpu_body(detail::task_node& node, gpu_context& gpu, const std::vector<i
 void publish_ordered(detail::task_node& node, bool failed) noexcept;
 /// Lets everybody see the results: closes the slots and sends the tasks that waited to their lanes.
 /// The first of them that any worker may run is put into `*next` instead, when that is given and
-/// empty.
+/// empty. A task that is to run again is put aside for that.
 void publish(detail::task_node& node, detail::runnable** next = nullptr) noexcept;
 /// Publishes a slot that no task fills. Requires: its value or error is there, and the caller keeps
 /// a reference.
@@ -46,6 +46,10 @@ void finish_with_error(detail::task_node& node, const std::exception_ptr& error)
 /// Fails a task that is ready and that nobody has claimed, with `error`, or with that of its first
 /// failed argument. Takes over one reference. Never recurses, however long a chain fails.
 void fail_ready_task(detail::task_node& node, const std::exception_ptr& error) noexcept;
+/// Publishes a slot that no task fills, and whose maker holds it (settle_held).
+void publish_held(detail::result_slot& slot) noexcept;
+/// A task that was taken off the list of an argument, while the runtime drains: it is dropped.
+void drop_waiting(detail::task_node& node) noexcept;
 /// Publishes `error` for a task whose body still runs, unless the body was first. Requires:
 /// may_end_early, a reference.
 void publish_early(detail::task_node& node, const std::exception_ptr& error) noexcept;
@@ -71,6 +75,8 @@ void submit_node(detail::task_node& node, detail::task_lane lane) noexcept;
 
 /// One thing less that `node` waits for; it goes on when that was the last.
 void one_argument_less(detail::task_node& node) noexcept;
+/// A task that was made ready goes to its lane. Takes over one reference.
+void send_ready_task(detail::task_node& node) noexcept;
 
 /// After something was queued: drops it when shutdown was faster, and no worker is left to take it.
 void drop_if_stopped() noexcept;
@@ -107,6 +113,9 @@ struct actor_hooks {
   void (*forget_held)(detail::task_node& call) noexcept = nullptr;
   std::string (*why_call_waits)(const detail::task_node& call) = nullptr;
   std::string (*actor_name)(const void* actor) = nullptr;
+  /// Appends the calls that run now on the actor of `call`. False when it has a turn to give.
+  bool (*list_running)(detail::task_node& call,
+                       std::vector<const detail::task_node*>& to) = nullptr;
 };
 extern constinit actor_hooks the_actor_hooks;
 

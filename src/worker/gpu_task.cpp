@@ -1,6 +1,7 @@
 #include "worker/gpu_task.hpp"
 
 #include <atomic>
+#include <memory>
 #include <utility>
 
 #include <narke/detail/gpu_part.hpp>
@@ -8,6 +9,7 @@
 #include <narke/task.hpp>
 
 #include "task/task_info.hpp"
+#include "worker/attempts.hpp"
 #include "worker/cancel_tree.hpp"
 #include "worker/execute.hpp"
 #include "worker/lifecycle.hpp"
@@ -51,11 +53,15 @@ class gpu_task final : public gpu_work {
     return node_.has_ended_early() || (node_.outcome_is_decided() && node_.slot(0)->failed());
   }
 
+  // A task that may run again gives nothing on before its end is seen: what made it fail may come
+  // only then.
   void ordered() noexcept override {
-    node_.gpu->let_go_inputs();
     const bool is_told = !is_call_ && placement_lane::instance().ordered_if_nothing_waits(record_);
-    if (!node_.has_ended_early()) {  // else whoever published early told those who wait
-      publish_ordered(node_, body_failed());
+    if (!node_.keeps_arguments) {
+      node_.gpu->let_go_inputs();
+      if (!node_.has_ended_early()) {  // else whoever published early told those who wait
+        publish_ordered(node_, body_failed());
+      }
     }
     was_ordered_ = true;
     if (is_call_) {
@@ -66,7 +72,10 @@ class gpu_task final : public gpu_work {
   }
 
   void completed(const std::exception_ptr& error) noexcept override {
-    if (error != nullptr && !was_ordered_) {
+    timer_.stop();
+    if (node_.keeps_arguments) {
+      end_attempt(error);
+    } else if (error != nullptr && !was_ordered_) {
       node_.fail(error);
       count_one(this_record().failed);
       publish_ordered(node_, true);
@@ -76,7 +85,7 @@ class gpu_task final : public gpu_work {
         node_.slot(i)->set_error(error);
       }
     }
-    if (was_ordered_ && body_failed()) {
+    if (was_ordered_ && body_failed() && !node_.is_to_run_again) {
       count_one(this_record().failed);
     }
     if (is_call_) {
@@ -88,6 +97,17 @@ class gpu_task final : public gpu_work {
     node_.release_ref();
   }
 
+  /// The first attempt, and each further one, has a half of its own: the engine may still hold on
+  /// to the last.
+  void follow(std::unique_ptr<gpu_task> previous) noexcept {
+    previous->previous_.reset();
+    previous_ = std::move(previous);
+  }
+  void start_timer() noexcept {
+    if (const task_rules* rules = rules_of(node_)) {
+      timer_.start(node_, *rules);
+    }
+  }
   void unopened(const std::exception_ptr& why) noexcept override;
 
   void set_place(const placement_record& granted) {
@@ -100,12 +120,29 @@ class gpu_task final : public gpu_work {
     gpus_ = std::move(gpus);
     devices = gpus_->indices;
   }
+  // Of a task that may run again, of which nobody has seen anything.
+  void end_attempt(const std::exception_ptr& error) noexcept {
+    if (error != nullptr && node_.body_has_outcome()) {
+      for (std::size_t i = 0; i != node_.slot_count(); ++i) {
+        node_.slot(i)->set_error(error);
+      }
+    }
+    decide_another_attempt(node_);
+    if (!node_.is_to_run_again) {
+      if (!was_ordered_ && body_failed()) {
+        count_one(this_record().failed);
+      }
+      publish_ordered(node_, body_failed());
+    }
+  }
   void tell_ordered() noexcept {
     is_ordered_.store(true, std::memory_order_release);
     is_ordered_.notify_all();
   }
 
   task_node& node_;
+  attempt_timer timer_;
+  std::unique_ptr<gpu_task> previous_;
   placement_record record_;
   std::shared_ptr<const granted_gpus> gpus_;
   bool is_call_ = false;
@@ -131,6 +168,7 @@ void on_granted(placement_record& record) noexcept {
   node.set_state(task_state::running);  // on its device, for everybody who asks
   gpu_task& work = task_of(node);
   work.set_place(record);
+  work.start_timer();
   gpu_engine::instance().submit(work);
 }
 
@@ -138,7 +176,8 @@ void on_granted(placement_record& record) noexcept {
 // time. Whoever cancels meanwhile claims the task, and the grant finds it claimed.
 void gpu_task::unopened(const std::exception_ptr& why) noexcept {
   placement_lane& lane = placement_lane::instance();
-  if (is_call_ || lane.infeasible_reason(*record_.request)) {
+  timer_.stop();
+  if (is_call_ || node_.has_ended_early() || lane.infeasible_reason(*record_.request)) {
     completed(why);
     return;
   }
@@ -149,8 +188,15 @@ void gpu_task::unopened(const std::exception_ptr& why) noexcept {
   lane.submit(record_);
 }
 
+void on_lost(placement_record& record) noexcept;
+
+// By shutdown; or, of another attempt, by a machine that has lost what it needs.
 void on_dropped(placement_record& record) noexcept {
-  fail_ready_task(node_of(record), dropped_by_shutdown());
+  if (is_draining()) {
+    fail_ready_task(node_of(record), dropped_by_shutdown());
+  } else {
+    on_lost(record);
+  }
 }
 
 void on_lost(placement_record& record) noexcept {
@@ -190,6 +236,9 @@ void look_gpus_up() noexcept {
 
 void attach_gpu_task(task_node& node) noexcept {
   auto* work = new gpu_task{node};
+  if (node.gpu->work != nullptr) {
+    work->follow(std::unique_ptr<gpu_task>{&task_of(node)});
+  }
   work->key = node.gpu->callable_id();
   if (node.info != nullptr) {
     work->gpu_memory_bytes = static_cast<std::uint64_t>(node.info->request().gpu_memory_bytes);
@@ -200,10 +249,14 @@ void attach_gpu_task(task_node& node) noexcept {
 }
 
 void submit_gpu_task(task_node& node) noexcept {
+  if (node.attempt != 0) {
+    attach_gpu_task(node);
+  }
   placement_record& record = task_of(node).record();
   record.id = node.id;
   record.request = &node.info->request();
   record.submitted_ticks = node.submitted_ticks;
+  record.priority = node.info->priority();
   record.granted = on_granted;
   record.dropped = on_dropped;
   record.lost = on_lost;

@@ -26,6 +26,12 @@ task_node& node_of(const placement_record& record) noexcept {
   return *static_cast<task_node*>(record.owner);
 }
 
+// The NUMA node that the task was placed on, or wishes for; -1: none.
+int node_of_cpus(const placement_record& record) noexcept {
+  const bool is_wish = record.request->wish == placement_wish::numa_node;
+  return record.numa_node < 0 && is_wish ? record.request->wish_index : record.numa_node;
+}
+
 // The lane has let go of the record: shutdown.
 void on_dropped(placement_record& record) noexcept {
   task_node& node = node_of(record);
@@ -63,6 +69,7 @@ void submit_placed(task_node& node) noexcept {
   auto* record = new placement_record{.id = node.id,
                                       .request = &node.info->request(),
                                       .submitted_ticks = node.submitted_ticks,
+                                      .priority = node.info->priority(),
                                       .for_life = false,
                                       .item = &node,
                                       .granted = nullptr,
@@ -80,7 +87,7 @@ detail::runnable* execute_placed(task_node& node) noexcept {
   // Whoever cancels claims first, and leaves a record that was granted to this.
   const bool is_ours = node.claim(task_state::ready);
   if (is_ours) {
-    const numa_scope node_cpus{record->numa_node};
+    const numa_scope node_cpus{node_of_cpus(*record)};
     const cpu_scope cpu{cpu_hold::placement, record.get()};
     run_body(node, record->gpu_ids(), node.id);
   }

@@ -5,6 +5,7 @@
 
 #include "base/log.hpp"
 #include "worker/execute.hpp"
+#include "scheduler/priority.hpp"
 #include "worker/lifecycle.hpp"
 #include "worker/worker_pool.hpp"
 
@@ -72,10 +73,10 @@ bool placement_lane::is_settled_locked() const noexcept {
 // nobody used, are not given away again here.
 void placement_lane::decide_locked(decisions& made, std::uint64_t fast_lane_head) {
   for (;;) {
-    step_locked(made, fast_lane_head);
+    step_locked(made, ticks_with_priority(fast_lane_head, 0));
     const int wanted = core_->permits_wanted();
     if (wanted > 0) {
-      head_ticks_.store(core_->head_ticks(), std::memory_order_seq_cst);
+      head_ticks_.store(plain_ticks(core_->head_ticks()), std::memory_order_seq_cst);
     } else if (head_ticks_.load(std::memory_order_relaxed) != no_ticks) {
       head_ticks_.store(no_ticks, std::memory_order_seq_cst);
     }
@@ -147,7 +148,8 @@ void placement_lane::submit(placement_record& record) noexcept {
     // A submitter that a shutdown and another init overtook finds another machine.
     is_taken = core_ != nullptr && core_->try_submit({.id = record.id,
                                                       .request = *record.request,
-                                                      .submitted_ticks = record.submitted_ticks,
+                                                      .submitted_ticks = ticks_with_priority(
+                                                          record.submitted_ticks, record.priority),
                                                       .for_life = record.for_life,
                                                       .in_stream_order = record.in_stream_order,
                                                       .inputs = record.inputs,
@@ -314,6 +316,11 @@ std::vector<detail::task_node*> placement_lane::pending_tasks(
     }
   }
   return found;
+}
+
+ticket_explanation placement_lane::explain(ticket_id id) {
+  const std::lock_guard lock{mutex_};
+  return core_ != nullptr ? core_->explain(id) : ticket_explanation{};
 }
 
 placement_usage placement_lane::usage() {

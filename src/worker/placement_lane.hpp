@@ -32,6 +32,7 @@ struct placement_record {
   ticket_id id = 0;  ///< unique in this process: the task's, or one of the actor's own
   const resource_request* request = nullptr;
   std::uint64_t submitted_ticks = 0;
+  std::int64_t priority = 0;
   bool for_life = false;
   /// What to run once the request is granted; null: `granted` is called instead.
   detail::runnable* item = nullptr;
@@ -136,6 +137,8 @@ class placement_lane {
   [[nodiscard]] placement_usage usage();
   /// Of the request of that id: why it waits, or what it was given.
   [[nodiscard]] placement_story story(ticket_id id);
+  /// Why a request waits.
+  [[nodiscard]] ticket_explanation explain(ticket_id id);
 
  private:
   struct decisions {

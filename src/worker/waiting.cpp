@@ -16,6 +16,7 @@
 #include "task/task_info.hpp"
 #include "task/waiting_room.hpp"
 #include "worker/call_sites.hpp"
+#include "worker/deadlock.hpp"
 #include "worker/execute.hpp"
 #include "worker/parker.hpp"
 
@@ -85,6 +86,29 @@ class sleeping_group final : public wait_group {
   std::deque<joined_slot> joined_;  // stay where they are: the waiting room points to them
 };
 
+// Sleeps by `sleep_until`. A task that sleeps without a deadline looks from time to time whether
+// anything can still wake it; `slots` says what it waits for, and is asked only then.
+template <class Sleep, class Slots>
+bool sleep_watched(time_point deadline, Sleep&& sleep_until, Slots&& slots, std::size_t goal,
+                   bool until_failure) {
+  if (deadline != time_point::max() || this_thread_state.current == nullptr) {
+    return sleep_until(deadline);
+  }
+  using clock = std::chrono::steady_clock;
+  std::chrono::milliseconds pause = watched_wait::first_look;
+  if (sleep_until(clock::now() + pause)) {
+    return true;
+  }
+  const watched_wait wait{slots(), goal, until_failure};
+  for (;;) {
+    wait.look();
+    if (sleep_until(clock::now() + pause)) {
+      return true;
+    }
+    pause = std::min<std::chrono::milliseconds>(pause * 2, watched_wait::pause_max);
+  }
+}
+
 bool spin_for(const result_slot& slot) noexcept {
   for (int i = 0; i != spins_before_sleep; ++i) {
     if (slot.is_ready()) {
@@ -98,7 +122,9 @@ bool sleep_for(result_slot& slot, time_point deadline) {
   const blocked_section blocked;
   sleeping_group group{1, false};
   group.join(slot);
-  return group.sleep_until(deadline);
+  return sleep_watched(
+      deadline, [&](time_point until) { return group.sleep_until(until); },
+      [&] { return std::vector{&slot}; }, 1, false);
 }
 
 // Sleeps until the slots from `first` on, or as many of them as are looked at, are ready, or one of
@@ -120,7 +146,9 @@ bool sleep_for_some(slot_list slots, std::size_t first, time_point deadline) {
     detail::want_completion(*slot);
     group.join(*slot);
   }
-  return group.sleep_until(deadline);
+  return sleep_watched(
+      deadline, [&](time_point until) { return group.sleep_until(until); }, [&] { return open; },
+      open.size(), true);
 }
 
 std::size_t count_ready(slot_list slots, std::size_t wanted) {
@@ -150,13 +178,23 @@ void check_wait(slot_list slots, double num_returns, bool has_timeout,
   }
 }
 
+std::vector<result_slot*> all_of(slot_list slots) {
+  std::vector<result_slot*> all;
+  for (std::size_t i = 0; i != slots.size; ++i) {
+    all.push_back(slots[i]);
+  }
+  return all;
+}
+
 void sleep_for_count(slot_list slots, std::size_t wanted, time_point deadline) {
   const blocked_section blocked{blocked_section::blocking::wait};
   sleeping_group group{wanted, false};
   for (std::size_t i = 0; i != slots.size; ++i) {
     group.join(*slots[i]);
   }
-  static_cast<void>(group.sleep_until(deadline));
+  static_cast<void>(sleep_watched(
+      deadline, [&](time_point until) { return group.sleep_until(until); },
+      [&] { return all_of(slots); }, wanted, false));
 }
 
 std::string in_seconds(std::chrono::nanoseconds timeout) {
@@ -169,8 +207,8 @@ std::string in_seconds(std::chrono::nanoseconds timeout) {
 
 namespace narke::detail {
 
-using namespace narke::
-    internal;  // NOLINT: this half of the file only names what the other half made
+using namespace narke::internal;  // NOLINT: this half of the file only names what the other half
+                                  // made
 
 bool wait_for_slot(result_slot& slot, std::chrono::nanoseconds timeout,
                    const source_location& at) {
@@ -300,6 +338,10 @@ struct completion_queue::state final : public wait_group {
     index = ready[ready_begin++];
     return true;
   }
+  std::size_t taken() {
+    const std::lock_guard lock{mutex};
+    return ready_begin;
+  }
 
   std::mutex mutex;
   std::vector<std::size_t>
@@ -307,12 +349,14 @@ struct completion_queue::state final : public wait_group {
   std::size_t ready_begin = 0;  // guarded by mutex
   std::size_t ready_end = 0;    // guarded by mutex
   internal::parker parker;
-  std::deque<joined_slot> joined;  // the iterating thread's
+  std::deque<joined_slot> joined;   // the iterating thread's
+  std::vector<result_slot*> slots;  // all, for who looks for a deadlock
 };
 
 completion_queue::completion_queue(slot_list slots) : state_{std::make_unique<state>()} {
   note_wait();
   state_->ready.resize(slots.size);
+  state_->slots = all_of(slots);
   for (std::size_t i = 0; i != slots.size; ++i) {
     state::joined_slot& joined = state_->joined.emplace_back();
     joined.slot = slots[i];
@@ -332,7 +376,9 @@ std::size_t completion_queue::next() {
   std::size_t index = 0;
   while (!state_->take(index)) {
     const blocked_section blocked{blocked_section::blocking::wait};
-    state_->parker.wait();
+    static_cast<void>(sleep_watched(
+        time_point::max(), [&](time_point until) { return state_->parker.wait_until(until); },
+        [&] { return state_->slots; }, state_->taken() + 1, false));
   }
   return index;
 }

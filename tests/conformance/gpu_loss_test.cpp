@@ -53,6 +53,23 @@ TEST_P(gpu_loss, fails_what_is_submitted_later_when_no_gpu_is_left) {
                narke::infeasible_request);
 }
 
+// Without retry_exceptions: it is no fault of the body's.
+TEST_P(gpu_loss, another_attempt_goes_to_another_device) {
+  const auto ref = narke::task([](narke::gpu_context& gpu) {
+    auto out = gpu.allocate<int>(1);
+    gpu.emulate([first = narke::this_task::attempt() == 0, to = out.data()] {
+      if (first) throw std::runtime_error{"a trap"};
+      *to = 5;
+    });
+    return out;
+  }, {.max_retries = 5}).remote();
+  if (all_are_lost()) {
+    EXPECT_THROW(narke::get(ref), narke::device_lost_error);
+  } else {
+    EXPECT_EQ(elements(ref), std::vector{5});
+  }
+}
+
 TEST_P(gpu_loss, takes_what_was_there_alone) {
   const auto on_gpu = narke::task(plus_one).remote(counted(10));
   narke::wait(std::vector{on_gpu});

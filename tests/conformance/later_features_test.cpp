@@ -2,34 +2,14 @@
 // ignored is a bug.
 #include <support/runtime_fixture.hpp>
 
-#include <chrono>
-
-using namespace std::chrono_literals;
-
 namespace {
 
 class later_features : public narke_test::two_cpus_test {};
 
 // Refused as unknown (narke::error) or, where the value could never be right, as a bad argument.
-void expect_says_so(const narke::task_options& options) {
-  EXPECT_THROW(narke::task([] {}, options).remote(), narke::error);
-  EXPECT_THROW(narke::task([] {}).options(options).remote(), narke::error);
-}
-
 void expect_says_so(const narke::actor_options& options) {
   struct plain {};
   EXPECT_THROW(narke::actor<plain>(options).remote(), narke::error);
-}
-
-TEST_F(later_features, of_tasks_say_so) {
-  expect_says_so(narke::task_options{.priority = 1});
-  expect_says_so(narke::task_options{.priority = -1});
-  expect_says_so(narke::task_options{.max_retries = 1});
-  expect_says_so(narke::task_options{.max_retries = -1});
-  expect_says_so(narke::task_options{.retry_exceptions = true});
-  expect_says_so(narke::task_options{.timeout = 1s});
-  expect_says_so(narke::task_options{.scheduling = narke::scheduling::spread()});
-  expect_says_so(narke::task_options{.scheduling = narke::scheduling::numa_node(0)});
 }
 
 TEST_F(later_features, of_actors_say_so) {

@@ -10,6 +10,8 @@
 namespace narke::detail {
 
 void check_can_submit(const task_info*) {}
+bool submission::count(const task_info&, bool) { return false; }
+void submission::uncount(const task_info&) noexcept {}
 void submit(task_node& node) noexcept {
   internal::submit_node(node, node.info != nullptr ? node.info->lane() : task_lane::fast);
 }

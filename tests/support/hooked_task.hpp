@@ -47,6 +47,7 @@ class hooked_task final : public narke::detail::task_node {
     slot_.destroy_value();
     slot_.set_error(nullptr);
   }
+  void let_go_arguments() noexcept override { let_go(); }
   void register_dependencies() noexcept override {
     does_.registering();
     for (std::size_t i = 0; i != does_.arguments.size(); ++i) {

@@ -25,9 +25,6 @@ task_lane lane_of(const task_options& options) {
 std::string refused(const task_options& options) {
   return message_of<std::invalid_argument>([&] { task_info_ref{options}; });
 }
-std::string not_there(const task_options& options) {
-  return message_of<narke::error>([&] { task_info_ref{options}; });
-}
 
 TEST(task_info, one_cpu_and_nothing_else_is_the_fast_lane) {
   EXPECT_EQ(lane_of({}), task_lane::fast);
@@ -59,20 +56,25 @@ TEST(task_info, names_the_field_that_is_bad) {
   EXPECT_NE(refused({.timeout = std::chrono::seconds{-1}}).find("timeout"), std::string::npos);
 }
 
-TEST(task_info, says_what_is_not_there_yet) {
-  EXPECT_NE(not_there({.priority = 1}).find("priority"), std::string::npos);
-  EXPECT_NE(not_there({.max_retries = 3}).find("max_retries"), std::string::npos);
-  EXPECT_NE(not_there({.retry_exceptions = true}).find("retry_exceptions"), std::string::npos);
-  EXPECT_NE(not_there({.timeout = std::chrono::seconds{1}}).find("timeout"), std::string::npos);
-  EXPECT_NE(not_there({.scheduling = narke::scheduling::spread()}).find("scheduling"),
-            std::string::npos);
-}
-
 TEST(task_info, is_isolated_when_asked_for_and_never_on_a_gpu) {
   const narke::task_options apart{.isolation = narke::isolation::process};
   EXPECT_TRUE(task_info_ref{apart}.get()->is_isolated());
   EXPECT_FALSE(task_info_ref{narke::task_options{}}.get()->is_isolated());
   EXPECT_THROW((task_info_ref{apart, narke::detail::task_place::gpu}), std::invalid_argument);
+}
+
+TEST(task_info, a_priority_or_a_wish_is_for_the_placement_lane) {
+  EXPECT_EQ(lane_of({.priority = 1}), task_lane::placement);
+  EXPECT_EQ(lane_of({.priority = -1}), task_lane::placement);
+  EXPECT_EQ(lane_of({.scheduling = narke::scheduling::spread()}), task_lane::placement);
+  EXPECT_EQ(lane_of({.max_retries = 3, .timeout = std::chrono::seconds{1}}), task_lane::fast);
+}
+
+TEST(task_info, has_rules_only_when_the_options_say_something) {
+  EXPECT_EQ(task_info_ref{task_options{.name = "x"}}.get()->rules(), nullptr);
+  EXPECT_EQ(task_info_ref{task_options{.retry_exceptions = true}}.get()->rules(), nullptr);
+  EXPECT_NE(task_info_ref{task_options{.max_retries = -1}}.get()->rules(), nullptr);
+  EXPECT_NE(task_info_ref{task_options{.max_pending = 1}}.get()->rules(), nullptr);
 }
 
 TEST(task_info, lives_as_long_as_a_handle_or_a_task_has_it) {

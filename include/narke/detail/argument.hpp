@@ -76,8 +76,8 @@ struct elements_of<std::span<T, N>> {
 
 // What becomes the array of a parameter by a copy of the elements, or by taking them over.
 template <class Owned, class U>
-concept makes_array = is_array<Owned> && !std::is_convertible_v<U, Owned> &&
-    std::is_constructible_v<Owned, U> &&
+concept makes_array =
+    is_array<Owned> && !std::is_convertible_v<U, Owned> && std::is_constructible_v<Owned, U> &&
     std::is_same_v<typename elements_of<std::remove_cvref_t<U>>::type, typename Owned::value_type>;
 
 template <class Owned, class E>
@@ -88,8 +88,8 @@ concept makes_array_of = is_array<Owned> && requires {
 // An array, for a parameter std::span<const T> of its elements.
 template <class P, class U>
 concept array_for_span = host_span_parameter<P> && is_array<std::remove_cvref_t<U>> &&
-    std::is_same_v<typename std::remove_cvref_t<P>::value_type,
-                   typename std::remove_cvref_t<U>::value_type>;
+                         std::is_same_v < typename std::remove_cvref_t<P>::value_type,
+typename std::remove_cvref_t<U>::value_type > ;
 
 // Elements that lie side by side and may be compared as bytes.
 template <class R>
@@ -122,8 +122,16 @@ class argument {
   // called again, so that it gets copies, and the argument keeps what they are made from.
   static constexpr bool keeps_value =
       Place == task_place::gpu && kind == parameter_kind::plain && !is_const_lvalue;
-  using delivered = std::conditional_t<kind == parameter_kind::plain && !keeps_value, P,
-                                       std::remove_cvref_t<P>>;
+  using delivered =
+      std::conditional_t<kind == parameter_kind::plain && !keeps_value, P, std::remove_cvref_t<P>>;
+
+  // The body gets the value itself, and may move from it.
+  static constexpr bool gives_rvalue =
+      kind == parameter_kind::plain && !keeps_value && std::is_rvalue_reference_v<P>;
+  struct no_original {};
+  struct an_original {
+    std::unique_ptr<owned> value;
+  };
 
   // A task that only reads a large vector may share it with others that were given the same.
   template <class U>
@@ -311,8 +319,13 @@ class argument {
     return true;
   }
 
+  /// Whether a body can be called with it again. False for what it gives away for good.
+  static constexpr bool is_repeatable =
+      !is_builder && (is_const_lvalue || is_view || is_gpu_view || is_copyable<owned>);
+
   /// Requires: every ref is ready and none failed. Throws what a conversion or copy throws.
-  void prepare() {
+  /// `keeps`: the body may be called again.
+  void prepare(bool keeps = false) {
     if (form_ == form::ref && ref_.convert != nullptr) {
       ref_.convert(*this);
     } else if (form_ == form::list) {
@@ -321,6 +334,11 @@ class argument {
     if constexpr (is_builder || keeps_value) {
       if (form_ == form::ref) {
         replace_ref([this] { return taken<owned>(); });
+      }
+    }
+    if constexpr (gives_rvalue) {
+      if (keeps) {
+        keep_original();
       }
     }
   }
@@ -336,14 +354,14 @@ class argument {
   }
 
   /// The parameter. Requires: prepare() returned; called once, or once more while
-  /// can_deliver_again(). `gpu`: that of the running body; null for a CPU task.
-  delivered deliver(gpu_context* gpu = nullptr) {
+  /// can_deliver_again() or `keeps`. `gpu`: that of the running body; null for a CPU task.
+  delivered deliver(gpu_context* gpu = nullptr, bool keeps = false) {
     if constexpr (is_gpu_view) {
       const array_ptr& buffer = array_access::buffer(elements());
       using T = typename owned::value_type;
-      return buffer ? delivered(static_cast<const T*>(device_bytes(*buffer, *gpu)),
-                                elements().size())
-                    : delivered();
+      return buffer
+                 ? delivered(static_cast<const T*>(device_bytes(*buffer, *gpu)), elements().size())
+                 : delivered();
     } else if constexpr (is_builder) {
       return deliver_builder(gpu);
     } else if constexpr (keeps_value) {
@@ -364,7 +382,12 @@ class argument {
       return static_cast<P>(value_);
     } else {
       if (form_ == form::ref) {
-        return taken<owned>();
+        return taken<owned>(keeps);
+      }
+      if constexpr (is_repeatable) {
+        if (keeps) {
+          return P(std::as_const(value_));
+        }
       }
       return P(std::move(value_));
     }
@@ -511,15 +534,33 @@ class argument {
 
   // The slot's value: moved when this is the last ref and the caller gave it up, else copied.
   template <class U>
-  U taken() {
+  U taken(bool keeps = false) {
     U& stored = ref_access::typed<U>(*ref_.slot).value();
-    if (ref_.may_move && ref_.slot->is_last_ref()) {
+    if (!keeps && ref_.may_move && ref_.slot->is_last_ref()) {
       return std::move(stored);
     }
     if constexpr (is_copyable<U>) {
       return std::as_const(stored);
     } else {
       throw_not_last_ref("a task's argument");
+    }
+  }
+
+  // The body may do with an rvalue what it wants: another attempt gets it as it was.
+  void keep_original() requires(gives_rvalue) {
+    if constexpr (is_repeatable) {
+      if (form_ == form::ref) {
+        replace_ref([this] { return taken<owned>(true); });
+      }
+      if (original_.value == nullptr) {
+        original_.value = std::make_unique<owned>(std::as_const(value_));
+      } else {
+        owned again(std::as_const(*original_.value));
+        std::destroy_at(std::addressof(value_));
+        form_ = form::nothing;
+        ::new (static_cast<void*>(std::addressof(value_))) owned(std::move(again));
+        form_ = form::value;
+      }
     }
   }
 
@@ -609,6 +650,7 @@ class argument {
     ref_form ref_;
   };
   list_form* list_ = nullptr;  // its entries stay until the argument goes
+  [[no_unique_address]] std::conditional_t<gives_rvalue, an_original, no_original> original_;
 };
 
 /// The parameter type under which a generic callable receives an argument given as A: a ref's value

@@ -113,7 +113,8 @@ class isolated_task final
       : isolated_task::typed_task{std::forward<Source>(source), std::forward<A>(arguments)...} {}
 
   void invoke() noexcept override {
-    this->invoke_with([this] { run_isolated(*this, *this); });
+    // The worker gets copies: the arguments are as they were, for another attempt.
+    this->invoke_with(false, [this] { run_isolated(*this, *this); });
   }
 
   worker_entry entry() const noexcept override { return &run_in_worker<function_type, P...>; }

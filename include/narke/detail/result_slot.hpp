@@ -100,6 +100,11 @@ class NARKE_EXPORT result_slot {
   [[nodiscard]] bool is_marked_to_stop() const noexcept {
     return (refs_.load(std::memory_order_acquire) & stop_mark) != 0;
   }
+  /// The same in one order with mark_stop(): what was written before this is seen by whoever marks
+  /// after it.
+  [[nodiscard]] bool look_for_stop() noexcept {
+    return (refs_.fetch_add(0, std::memory_order_acq_rel) & stop_mark) != 0;
+  }
   /// Step 2a: takes the pending mark off. When no reference is left, the value goes here. False,
   /// and nothing is done, when the producer was asked to stop. Requires: the value or the error is
   /// set, or the list was closed early; the caller keeps the memory alive.
@@ -110,6 +115,18 @@ class NARKE_EXPORT result_slot {
   /// Before settle() it publishes an error early, while the body that it replaces still runs: the
   /// memory then stays until settle().
   [[nodiscard]] dependent* close() noexcept;
+  /// Step 2a for a slot whose producer stays: it has set stop_mark, which is then its hold on the
+  /// memory, until settle_stopped().
+  void settle_held() noexcept { refs_.fetch_and(~pending_mark, std::memory_order_acq_rel); }
+  /// Takes off those that wait, newest first; the slot stays open. They are not told.
+  [[nodiscard]] dependent* take_dependents() noexcept;
+  /// The one that came last of those that wait, and by `next` all others. Requires: nobody closes
+  /// the list meanwhile.
+  [[nodiscard]] const dependent* newest_dependent() const noexcept {
+    const std::uintptr_t head = dependents_.load(std::memory_order_acquire);
+    return (head & closed_mark) != 0 ? nullptr
+                                     : reinterpret_cast<dependent*>(head & ~thread_waits_mark);
+  }
   /// Like publish, for a value that is there before anybody can have asked for it.
   void publish_unshared() noexcept {
     refs_.store(1, std::memory_order_relaxed);

@@ -24,6 +24,8 @@ template <task_place Place, class Holder, class Results, class... P>
 class typed_task : public task_node {
  public:
   using refs = typename Results::refs;
+  /// Whether its body can be called again.
+  static constexpr bool is_repeatable = (true && ... && argument<P, Place>::is_repeatable);
 
   refs make_refs() noexcept { return results_.make_refs(); }
 
@@ -32,6 +34,7 @@ class typed_task : public task_node {
     let_go();
   }
   void clear_results() noexcept final { results_.clear(); }
+  void let_go_arguments() noexcept final { let_go(); }
   void register_dependencies() noexcept final {
     std::apply([this](auto&... each) { (each.register_on(*this), ...); }, arguments_);
   }
@@ -81,21 +84,25 @@ class typed_task : public task_node {
     holder_.let_go();
   }
   /// The steps of invoke(): `body` is called with the arguments prepared, unless one has failed.
+  /// `consumes_again`: it may be called again, and would find rvalue arguments moved from.
   template <class Body>
-  void invoke_with(Body&& body) noexcept {
+  void invoke_with(bool consumes_again, Body&& body) noexcept {
     if (has_ref_arguments) {
       if (const std::exception_ptr failed = first_failed_argument()) {
         fail(failed);
         return;
       }
     }
+    const bool keeps = keeps_arguments;
     try {
-      std::apply([](auto&... each) { (each.prepare(), ...); }, arguments_);
+      std::apply([=](auto&... each) { (each.prepare(consumes_again), ...); }, arguments_);
       body();
     } catch (...) {
       set_error(std::current_exception());
     }
-    let_go();
+    if (!keeps) {
+      let_go();
+    }
   }
 
   Results results_;
@@ -126,15 +133,17 @@ class task_impl final : public typed_task<task_place::cpu, Holder,
       : task_impl::typed_task{std::forward<Source>(source), std::forward<A>(arguments)...} {}
 
   void invoke() noexcept override {
-    this->invoke_with(
-        [this] { this->results_.set_from([this]() -> decltype(auto) { return call(); }); });
+    const bool keeps = this->keeps_arguments;
+    this->invoke_with(keeps, [this, keeps] {
+      this->results_.set_from([this, keeps]() -> decltype(auto) { return call(keeps); });
+    });
   }
 
  private:
-  decltype(auto) call() {
+  decltype(auto) call(bool keeps) {
     return std::apply(
-        [this](auto&... each) -> decltype(auto) {
-          return std::invoke(this->holder_.get(), each.deliver()...);
+        [this, keeps](auto&... each) -> decltype(auto) {
+          return std::invoke(this->holder_.get(), each.deliver(nullptr, keeps)...);
         },
         this->arguments_);
   }

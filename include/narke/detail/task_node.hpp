@@ -61,14 +61,16 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
   // What the typed part does. None of these throws.
 
   /// Delivers the arguments, calls the callable and leaves each slot with its value or its error;
-  /// then lets the callable and the arguments go. Requires: claimed, every argument ready. Never
-  /// called for a GPU task, whose steps are those of its gpu_part.
+  /// then lets the callable and the arguments go, unless keeps_arguments. Requires: claimed, every
+  /// argument ready. Never called for a GPU task, whose steps are those of its gpu_part.
   virtual void invoke() noexcept = 0;
   /// Leaves `error` in each slot and lets the callable and the arguments go. Requires: claimed,
   /// invoke never called. For a GPU task also after its body was called, in place of the values.
   virtual void fail(const std::exception_ptr& error) noexcept = 0;
   /// Takes away what the body left in the slots. Requires: nobody else has seen it.
   virtual void clear_results() noexcept = 0;
+  /// Lets the callable and the arguments go, which invoke has kept. Requires: keeps_arguments.
+  virtual void let_go_arguments() noexcept = 0;
   /// Puts the task on the list of each argument that is not ready, and counts those in `unready_`.
   virtual void register_dependencies() noexcept = 0;
   /// Calls `visit` with the slot of each ref among the arguments, in order, until it returns false.
@@ -157,6 +159,8 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
   [[nodiscard]] bool has_ended_early() const noexcept {
     return outcome_.load(std::memory_order_acquire) == outcome::early;
   }
+  /// For another attempt. Requires: nobody can end it early at the moment.
+  void reopen_outcome() noexcept { outcome_.store(outcome::open, std::memory_order_release); }
   /// Requires: may_end_early.
   [[nodiscard]] bool take_outcome_early() noexcept {
     outcome expected = outcome::open;
@@ -207,9 +211,11 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
   bool is_listed = false;      ///< in the list of tasks, for those who ask for one
   bool may_end_early = false;  ///< its outcome may be decided while its body runs
   bool has_children = false;   ///< it has submitted tasks: set by its own thread, while it runs
-  std::uint8_t attempt = 0;
   bool is_stream = false;  ///< its results come one by one: it is told when they were published
-  call_settings of_call;  ///< of an actor's call
+  bool keeps_arguments = false;  ///< there may be another attempt
+  bool is_to_run_again = false;  ///< decided at the end of an attempt, by its thread
+  call_settings of_call;         ///< of an actor's call
+  std::uint32_t attempt = 0;     ///< from 0
 
   /// Where its body waits: by the thread that runs it, for reports.
   enum class blocking : std::uint8_t { none, get, wait };
@@ -265,8 +271,37 @@ inline void want_completion(const result_slot& slot) noexcept {
 /// run this one. Throws task_cancelled_error while it shuts down, narke::error after an explicit
 /// shutdown, infeasible_request.
 NARKE_EXPORT void check_can_submit(const task_info* info);
-/// Hands `node` to the runtime, which takes one of its references over. Requires: check_can_submit
-/// returned.
+
+/// Leave to submit one task. Lives from before the task is made until it is submitted.
+class submission {
+ public:
+  /// As check_can_submit. Throws std::invalid_argument when the task is to be retried and its
+  /// arguments cannot be given twice; waits, or throws pending_limit_error, when its handle has as
+  /// many unfinished tasks as it may.
+  submission(const task_info* info, bool is_repeatable) {
+    check_can_submit(info);
+    if (info != nullptr && count(*info, is_repeatable)) [[unlikely]] {
+      counted_ = info;
+    }
+  }
+  submission(const submission&) = delete;
+  submission& operator=(const submission&) = delete;
+  ~submission() {
+    if (counted_ != nullptr) [[unlikely]] {
+      uncount(*counted_);
+    }
+  }
+  /// The task is made: it is what is counted.
+  void pass_on() noexcept { counted_ = nullptr; }
+
+ private:
+  NARKE_EXPORT static bool count(const task_info& info, bool is_repeatable);
+  NARKE_EXPORT static void uncount(const task_info& info) noexcept;
+
+  const task_info* counted_ = nullptr;
+};
+/// Hands `node` to the runtime, which takes one of its references over. Requires: a
+/// submission, passed on.
 NARKE_EXPORT void submit(task_node& node) noexcept;
 
 }  // namespace narke::detail

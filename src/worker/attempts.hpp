@@ -1,0 +1,54 @@
+// Tasks with rules (task/task_rules.hpp): attempts with a time limit, and another attempt after one
+// that failed.
+//
+// An attempt ends:
+//  1. its timer is taken back, or has ended the task early (task_node's outcome decides which);
+//  2. on its thread, while it still has its CPU, it is decided whether there will be another. If
+//     not, callable and arguments go, and the task is published as any;
+//  3. if so, resources go back as after any attempt, and then instead of being published the task
+//  is
+//     emptied, becomes `waiting`, and a timer is set that makes it ready again. It holds nothing
+//     meanwhile but its arguments. Cancel takes a waiting task as ever.
+// Cancel against 3: who cancels looks for a waiting or ready task, marks the slot, and looks once
+// more. The task becomes waiting, and then looks at the mark by a read-modify-write. Of the two
+// writes to the slot one is first: either the task sees the mark, or the second look sees it
+// waiting.
+#pragma once
+
+#include <narke/detail/task_node.hpp>
+
+#include "base/timer_queue.hpp"
+
+namespace narke::internal {
+
+class task_rules;
+
+/// What the options of the task say; null when they say nothing of this.
+[[nodiscard]] task_rules* rules_of(const detail::task_node& node) noexcept;
+/// As the task is submitted.
+void begin_rules(detail::task_node& node) noexcept;
+/// As its results are about to be published.
+void end_rules(const detail::task_node& node) noexcept;
+
+/// Ends the task early once its time is over. Lives while its body runs.
+class attempt_timer {
+ public:
+  attempt_timer() noexcept = default;
+  attempt_timer(const attempt_timer&) = delete;
+  attempt_timer& operator=(const attempt_timer&) = delete;
+  ~attempt_timer() { stop(); }
+  /// The attempt begins. Requires: the caller keeps a reference until stop().
+  void start(detail::task_node& node, const task_rules& rules) noexcept;
+  /// Step 1. Waits for a call that is under way.
+  void stop() noexcept;
+
+ private:
+  timer_id id_ = 0;
+};
+
+/// Step 2, after the body: whether there is to be another attempt, which is written into the node.
+void decide_another_attempt(detail::task_node& node) noexcept;
+/// Step 3. Takes a reference of its own.
+void run_again_later(detail::task_node& node) noexcept;
+
+}  // namespace narke::internal

@@ -1,0 +1,55 @@
+// Waits that can never end. A task that has waited in get, wait or as_completed without a timeout
+// for a while (`first_look`) writes down what it waits for, and looks whether anything can still
+// bring it; later it looks again, less and less often. Waits that end sooner cost nothing.
+//
+// What can still move is found by taking away from the waits that are written down those for which
+// something else can act, until none is left to take. A wait is for slots; a slot can still come
+//  - when no task fills it: a thread outside has the promise;
+//  - when its task runs and is not among the waits left, or may be ended by a timeout;
+//  - when its task is queued for CPUs: who waits has given his back;
+//  - when its task waits for a resource of which somebody holds a part who is not among those left,
+//    for a turn of an actor that has one to give, or whose calls are not all among those left;
+//  - when its task waits for arguments, unless one of these comes from a task among those left.
+// What is left waits for itself: the wait that finds itself there throws.
+//
+// Nothing that was written down changes under the lock: a wait ends by taking itself off, under the
+// same lock. So a task that was found waiting still waits, holds what it held, and can neither
+// publish its results nor let others have its turn.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <vector>
+
+#include <narke/detail/result_slot.hpp>
+
+#include "worker/thread_state.hpp"
+
+namespace narke::internal {
+
+class watched_wait {
+ public:
+  static constexpr std::chrono::milliseconds first_look{50};
+  static constexpr std::chrono::seconds pause_max{8};
+
+  /// `goal`: of the slots, how many have to be ready. `until_failure`: all, or one that has failed.
+  /// Requires: this thread runs a task; the caller holds references to the slots.
+  watched_wait(std::vector<detail::result_slot*> slots, std::size_t goal, bool until_failure);
+  watched_wait(const watched_wait&) = delete;
+  watched_wait& operator=(const watched_wait&) = delete;
+  ~watched_wait();
+
+  /// Throws deadlock_error, naming the tasks, when nothing can end this wait.
+  void look() const;
+
+ private:
+  friend struct deadlock_search;
+
+  const execution* const top_;  // the task that waits, and those that wait for it on its stack
+  const std::vector<detail::result_slot*> slots_;
+  const std::size_t goal_;
+  const bool until_failure_;
+  mutable bool is_left_ = false;  // of one search
+};
+
+}  // namespace narke::internal
