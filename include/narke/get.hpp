@@ -38,6 +38,22 @@ void check_no_empty_ref(const std::vector<object_ref<T>>& refs, const char* call
   }
 }
 
+// What is left of `refs` when those at `indices`, which ascend and were moved from, are out. In
+// place: one wait of many may leave thousands.
+template <class T>
+std::vector<object_ref<T>> without(std::vector<object_ref<T>> refs,
+                                   const std::vector<std::size_t>& indices) {
+  const auto at = [&](std::size_t index) {
+    return refs.begin() + static_cast<std::ptrdiff_t>(index);
+  };
+  for (std::size_t i = 0; i != indices.size(); ++i) {
+    const std::size_t next = i + 1 == indices.size() ? refs.size() : indices[i + 1];
+    std::move(at(indices[i] + 1), at(next), at(indices[i] - i));
+  }
+  refs.resize(refs.size() - indices.size());
+  return refs;
+}
+
 template <class Rep, class Period>
 std::chrono::nanoseconds timeout_of(std::chrono::duration<Rep, Period> timeout) {
   return time_limit{timeout}.value();
@@ -263,15 +279,19 @@ template <class T>
 wait_result<T> wait(std::vector<object_ref<T>> refs, const wait_options& options = {},
                     source_location = source_location::current()) {
   detail::check_may_wait("wait");
-  detail::check_no_empty_ref(refs, "wait");
-  const std::vector<bool> is_ready =
-      detail::wait_for_some(detail::slots_of(refs), options.num_returns,
+  std::uint64_t mark = 0;
+  for (const object_ref<T>& ref : refs) {
+    mark += detail::mark_of(detail::ref_access::checked(ref, "wait"));
+  }
+  const std::vector<std::size_t> are_ready =
+      detail::wait_for_some(detail::slots_of(refs), mark, options.num_returns,
                             options.timeout.has_value(), options.timeout.value());
   wait_result<T> result;
-  result.not_ready.reserve(refs.size());
-  for (std::size_t i = 0; i != refs.size(); ++i) {
-    (is_ready[i] ? result.ready : result.not_ready).push_back(std::move(refs[i]));
+  result.ready.reserve(are_ready.size());
+  for (const std::size_t index : are_ready) {
+    result.ready.push_back(std::move(refs[index]));
   }
+  result.not_ready = detail::without(std::move(refs), are_ready);
   return result;
 }
 

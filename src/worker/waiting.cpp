@@ -166,6 +166,16 @@ void check_wait(slot_list slots, double num_returns, bool has_timeout,
     throw std::invalid_argument{
         fmt::format("wait: timeout: {} ns is negative; 0 polls", timeout.count())};
   }
+}
+
+// What the last wait of a thread left over: a list without duplicates.
+struct leftover {
+  std::size_t size = 0;
+  std::uint64_t mark = 0;
+};
+constinit thread_local leftover last_leftover;
+
+void check_no_duplicate(slot_list slots) {
   std::vector<const result_slot*> sorted;
   sorted.reserve(slots.size);
   for (std::size_t i = 0; i != slots.size; ++i) {
@@ -273,27 +283,47 @@ bool wait_for_slots(slot_list slots, std::chrono::nanoseconds timeout, const sou
   return are_ready;
 }
 
-std::vector<bool> wait_for_some(slot_list slots, double num_returns, bool has_timeout,
-                                std::chrono::nanoseconds timeout) {
+namespace {
+
+std::vector<std::size_t> first_ready(slot_list slots, std::size_t wanted) {
+  std::vector<std::size_t> indices;
+  for (std::size_t i = 0; i != slots.size && indices.size() != wanted; ++i) {
+    if (slots[i]->is_ready()) {
+      indices.push_back(i);
+    }
+  }
+  return indices;
+}
+
+}  // namespace
+
+std::vector<std::size_t> wait_for_some(slot_list slots, std::uint64_t mark, double num_returns,
+                                       bool has_timeout, std::chrono::nanoseconds timeout) {
   if (slots.size == 0) {
     return {};
   }
   check_wait(slots, num_returns, has_timeout, timeout);
+  // A list is mostly drained wait by wait: each takes some out, and gives the rest to the next.
+  if (slots.size != last_leftover.size || mark != last_leftover.mark) {
+    check_no_duplicate(slots);
+  }
   note_wait();
-  for (std::size_t i = 0; i != slots.size; ++i) {
-    want_completion(*slots[i]);
-  }
   const auto wanted = static_cast<std::size_t>(num_returns);
-  if (count_ready(slots, wanted) < wanted && !(has_timeout && timeout.count() == 0)) {
-    sleep_for_count(slots, wanted, has_timeout ? deadline_after(timeout) : time_point::max());
+  std::vector<std::size_t> ready = first_ready(slots, wanted);
+  if (ready.size() != wanted) {
+    for (std::size_t i = 0; i != slots.size; ++i) {
+      want_completion(*slots[i]);
+    }
+    if (!(has_timeout && timeout.count() == 0)) {
+      sleep_for_count(slots, wanted, has_timeout ? deadline_after(timeout) : time_point::max());
+    }
+    ready = first_ready(slots, wanted);
   }
-  std::vector<bool> is_ready(slots.size, false);
-  std::size_t taken = 0;
-  for (std::size_t i = 0; i != slots.size && taken != wanted; ++i) {
-    is_ready[i] = slots[i]->is_ready();
-    taken += is_ready[i] ? 1 : 0;
+  for (const std::size_t index : ready) {
+    mark -= mark_of(*slots[index]);
   }
-  return is_ready;
+  last_leftover = {slots.size - ready.size(), mark};
+  return ready;
 }
 
 void throw_get_timeout(std::chrono::nanoseconds timeout, const result_slot& slot) {

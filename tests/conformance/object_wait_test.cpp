@@ -122,6 +122,32 @@ TEST_P(object_wait, refuses_duplicates_and_bad_counts) {
   EXPECT_THROW(narke::wait(mixed), std::invalid_argument);
 }
 
+TEST_P(object_wait, refuses_duplicates_that_come_into_what_a_wait_left_over) {
+  refs_type refs;
+  for (int i = 0; i != 20; ++i) refs.push_back(narke::put(i));
+  auto left = narke::wait(refs).not_ready;
+  auto changed = left;
+  changed.at(3) = changed.at(4);
+  EXPECT_THROW(narke::wait(changed), std::invalid_argument);
+  changed = left;
+  changed.at(1) = changed.at(5);  // as far to one side as the next to the other
+  changed.at(9) = changed.at(5);
+  EXPECT_THROW(narke::wait(changed), std::invalid_argument);
+  left.push_back(left.front());
+  EXPECT_THROW(narke::wait(left), std::invalid_argument);
+  left.pop_back();
+  EXPECT_EQ(narke::get(narke::wait(left, {.num_returns = 3}).ready), (std::vector{1, 2, 3}));
+}
+
+TEST_P(object_wait, takes_out_refs_from_anywhere_in_the_list) {
+  held_tasks tasks{4};
+  const refs_type refs{narke::put(10), tasks.refs[0], narke::put(11), narke::put(12),
+                       tasks.refs[1],  tasks.refs[2], narke::put(13), tasks.refs[3]};
+  auto [ready, not_ready] = narke::wait(refs, {.num_returns = 8, .timeout = 0s});
+  EXPECT_EQ(narke::get(ready), (std::vector{10, 11, 12, 13}));
+  EXPECT_EQ(not_ready, tasks.refs);
+}
+
 TEST_P(object_wait, refuses_bad_lists_before_it_waits) {
   held_tasks tasks{2};
   EXPECT_THROW(narke::wait(refs_type{tasks.refs[0], tasks.refs[0]}), std::invalid_argument);

@@ -32,10 +32,18 @@ NARKE_EXPORT bool wait_for_slot(result_slot& slot, std::chrono::nanoseconds time
 /// Waits until each slot up to the first that failed is ready. False when `timeout` passed first.
 NARKE_EXPORT bool wait_for_slots(slot_list slots, std::chrono::nanoseconds timeout,
                                  const source_location& at = {});
-/// Ray's wait: which of the slots are among the first `num_returns` ready ones in input order.
-/// Checks its arguments.
-NARKE_EXPORT std::vector<bool> wait_for_some(slot_list slots, double num_returns, bool has_timeout,
-                                             std::chrono::nanoseconds timeout);
+/// What a slot adds to the mark of a list: the sum over all, in any order.
+inline std::uint64_t mark_of(const result_slot& slot) noexcept {
+  // Not linear: two slots that change places with two others would leave a plain sum as it was.
+  const std::uint64_t mixed = reinterpret_cast<std::uintptr_t>(&slot) * 0x9e3779b97f4a7c15U;
+  return mixed ^ (mixed >> 29U);
+}
+/// Ray's wait: the indices of the first `num_returns` ready slots in input order. Checks its
+/// arguments. `mark`: of the list; the list that the last wait of this thread left over is known by
+/// its length and mark, and not searched for duplicates again.
+NARKE_EXPORT std::vector<std::size_t> wait_for_some(slot_list slots, std::uint64_t mark,
+                                                    double num_returns, bool has_timeout,
+                                                    std::chrono::nanoseconds timeout);
 
 [[noreturn]] NARKE_EXPORT void throw_get_timeout(std::chrono::nanoseconds timeout,
                                                  const result_slot& slot);
