@@ -6,6 +6,8 @@
 #include <mutex>
 #include <new>
 
+#include "base/forked_child.hpp"
+
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define NARKE_NODES_ALONE 1
 #endif
@@ -52,6 +54,11 @@ class depot {
  public:
   /// Never empty. Throws std::bad_alloc.
   magazine take(std::size_t node_bytes) {
+    if (is_forked_child()) [[unlikely]] {  // see give
+      magazine one;
+      one.push(::new (::operator new(node_bytes, line_alignment)) free_node{nullptr, nullptr});
+      return one;
+    }
     const std::lock_guard lock{mutex_};
     if (batches_ != nullptr) {
       free_node* first = batches_;
@@ -61,6 +68,11 @@ class depot {
     return carve_locked(node_bytes);
   }
   void give(magazine batch) noexcept {
+    // A thread of the parent may have had the lock when it forked, and nobody gives it back. A child
+    // that lets go of what it was born with makes no task any more: the batch is left.
+    if (is_forked_child()) [[unlikely]] {
+      return;
+    }
     const std::lock_guard lock{mutex_};
     batch.first->next_batch = batches_;
     batches_ = batch.first;

@@ -1,4 +1,4 @@
-// Turns a hang into a failure: prints which test hung and aborts after 60 s
+// Turns a hang into a failure: prints which test hung and aborts after 60 s, 180 s with a sanitizer
 // (NARKE_TEST_WATCHDOG_S says otherwise). Including this header installs it in the test program;
 // the alarm belongs to the process, no thread is needed.
 #pragma once
@@ -33,7 +33,12 @@ class watchdog : public testing::EmptyTestEventListener {
 
   static unsigned limit_s() {
     const char* text = std::getenv("NARKE_TEST_WATCHDOG_S");
-    return text ? static_cast<unsigned>(std::atoi(text)) : 60U;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    constexpr unsigned usual_s = 180;
+#else
+    constexpr unsigned usual_s = 60;
+#endif
+    return text ? static_cast<unsigned>(std::atoi(text)) : usual_s;
   }
 
   // Runs as a signal handler: write and abort only.
