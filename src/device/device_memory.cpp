@@ -59,21 +59,28 @@ void device_memory::let_go(device_block block) {
     put_into_slab(std::move(block));
     return;
   }
-  bins_[block.bytes].push_back(std::move(block));
+  bin_of(block.bytes).push_back(std::move(block));
+}
+
+// Blocks of one size are mostly let go and taken in turn.
+std::vector<device_block>& device_memory::bin_of(std::size_t bytes) {
+  if (last_bin_ == nullptr || last_bin_bytes_ != bytes) {
+    last_bin_ = &bins_[bytes];
+    last_bin_bytes_ = bytes;
+  }
+  return *last_bin_;
 }
 
 // The newest first: its lines are the likeliest to be in the device's caches.
 device_block device_memory::take_from_bin(std::size_t bytes, const gpu_stream& stream) {
-  const auto bin = bins_.find(bytes);
-  if (bin == bins_.end()) {
-    return {};
-  }
-  std::vector<device_block>& blocks = bin->second;
+  std::vector<device_block>& blocks = bin_of(bytes);
   constexpr std::size_t looks = 8;
   for (std::size_t i = 0; i != std::min(looks, blocks.size()); ++i) {
     device_block& candidate = blocks[blocks.size() - 1 - i];
     if (stream_order::has_seen_all(stream, candidate.users)) {
-      std::swap(candidate, blocks.back());
+      if (&candidate != &blocks.back()) {
+        std::swap(candidate, blocks.back());
+      }
       device_block found = std::move(blocks.back());
       blocks.pop_back();
       return found;
@@ -172,6 +179,7 @@ void device_memory::empty_bins() {
     }
   }
   bins_.clear();
+  last_bin_ = nullptr;
 }
 
 device_memory::slab& device_memory::slab_of(cu_device_ptr address) {
@@ -255,6 +263,7 @@ void device_memory::release_all() noexcept {
   }
   slabs_.clear();
   bins_.clear();
+  last_bin_ = nullptr;
   slab_total_bytes_ = 0;
 }
 

@@ -100,6 +100,7 @@ class device_memory {
   };
   using slab_map = std::map<cu_device_ptr, slab>;
 
+  [[nodiscard]] std::vector<device_block>& bin_of(std::size_t bytes);
   [[nodiscard]] device_block take_from_bin(std::size_t bytes, const gpu_stream& stream);
   [[nodiscard]] device_block take_from_slabs(std::size_t bytes, const gpu_stream& stream,
                                              bool may_wait);
@@ -120,6 +121,8 @@ class device_memory {
   device_memory_options options_;
   slab_map slabs_;
   std::unordered_map<std::size_t, std::vector<device_block>> bins_;  // by size
+  std::vector<device_block>* last_bin_ = nullptr;                    // one of them
+  std::size_t last_bin_bytes_ = 0;
   std::uint64_t slab_total_bytes_ = 0;
   std::uint64_t used_bytes_ = 0;
   std::uint64_t peak_bytes_ = 0;

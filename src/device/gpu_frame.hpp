@@ -72,7 +72,7 @@ struct gpu_frame {
 };
 
 /// The frame of the body that this thread runs; null outside of bodies.
-extern constinit thread_local gpu_frame* this_frame;
+extern constinit thread_local gpu_frame* this_frame __attribute__((tls_model("initial-exec")));
 
 struct gpu_context_access {
   static gpu_context* make(gpu_frame& frame, int index) { return new gpu_context{frame, index}; }

@@ -24,28 +24,35 @@ class id_table {
 
   /// Requires: the id is not there.
   T& add(std::uint64_t id, T value) {
+    T& place = add(id);
+    place = std::move(value);
+    return place;
+  }
+  /// The same, with whatever the last one that was taken or dropped from its place left there.
+  T& add(std::uint64_t id) {
     if ((size_ + 1) * 2 > cells_.size()) {
       grow();
     }
     const std::uint32_t index = free_slot();
-    T& place = slot(index);
-    place = std::move(value);
     insert_cell({.id = id, .slot = index, .is_used = true});
     ++size_;
-    return place;
+    return slot(index);
   }
 
   /// Requires: the id is there.
   T take(std::uint64_t id) {
+    T taken = std::move(*find(id));
+    drop(id);
+    return taken;
+  }
+  /// Leaves what is there as it is. Requires: the id is there.
+  void drop(std::uint64_t id) {
     const std::size_t at = cell_of(id);
-    const std::uint32_t index = cells_[at].slot;
-    T taken = std::move(slot(index));
-    free_.push_back(index);
+    free_.push_back(cells_[at].slot);
     erase_cell(at);
     if (--size_ == 0 && slot_count_ > kept_slots) {
       *this = id_table{};
     }
-    return taken;
   }
 
   [[nodiscard]] std::size_t size() const { return size_; }

@@ -107,6 +107,11 @@ void placement_core::on_finished(ticket_id id) {
     bundles_.remove_group(id);
     places_.erase(id);
   }
+  if (const running_ticket* member = running_.find(id);
+      member != nullptr && member->is_member_only) {
+    leave_share(running_.remove_member(id), id);
+    return;
+  }
   const running_ticket entry = running_.remove(id);
   if (!entry.blocked) {
     give_cpus(entry, -1);

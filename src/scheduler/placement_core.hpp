@@ -76,6 +76,13 @@ namespace narke::internal {
 
 struct share_choice;
 
+/// A ticket in stream order, but for its request.
+struct follower {
+  ticket_id id = 0;
+  ticket_id follows = 0;
+  const input_bytes& inputs;
+};
+
 class placement_core {
  public:
   static constexpr int ageing_limit_default = 64;
@@ -90,6 +97,10 @@ class placement_core {
   void on_submitted(ticket t);
   /// The same, for a request that may be infeasible: false then, and nothing has happened.
   [[nodiscard]] bool try_submit(ticket t);
+  /// The same and the step after it at once, when nothing waits and that step could only hand `t`
+  /// the share whose newest member it follows: what chains of GPU tasks do. Null: nothing has
+  /// happened. The result holds until the next event.
+  [[nodiscard]] const assignment* try_follow(const resource_request& request, const follower& t);
   /// True: it was pending and is gone. False: it is not pending.
   bool on_cancelled(ticket_id id);
   /// A running ticket in stream order: its work is enqueued.
@@ -211,6 +222,7 @@ class placement_core {
 
   // Of one step, kept for their memory.
   step_result result_;
+  assignment followed_;
   shape_line line_;
   std::vector<std::pair<pending_shape*, std::size_t>> waiting_;  // with the assignments before it
   std::vector<int> fresh_gpus_;

@@ -35,6 +35,13 @@ constexpr std::size_t shares_compared_max = 64;
 
 constexpr input_bytes no_inputs;
 
+bool lie_all_on(const std::vector<gpu_share>& gpus, const input_bytes& inputs) {
+  return std::all_of(inputs.entries().begin(), inputs.entries().end(), [&](const auto& entry) {
+    return std::any_of(gpus.begin(), gpus.end(),
+                       [&](const gpu_share& gpu) { return gpu.index == entry.gpu; });
+  });
+}
+
 std::int64_t bytes_on(const std::vector<gpu_share>& gpus, const input_bytes& inputs) {
   std::int64_t sum = 0;
   for (const auto& gpu : gpus) {
@@ -97,6 +104,25 @@ void placement_core::leave_share(stream_share& share, ticket_id id) {
   }
 }
 
+// Why choose_share would come to the same: the share is followed, so its queue counts as empty, and
+// no other can have more of the inputs, or as many and go before it. Nothing waits, so that nothing
+// is reserved or passed.
+const assignment* placement_core::try_follow(const resource_request& request, const follower& t) {
+  if (t.follows == 0 || pending_count() != 0 || request.wish == placement_wish::spread) {
+    return nullptr;
+  }
+  const running_ticket* followed = running_.find(t.follows);
+  stream_share* share = followed != nullptr ? followed->share : nullptr;
+  if (share == nullptr || share->newest != t.follows || !share->is_passable() ||
+      !(share->shape->request() == request) || !lie_all_on(share->held.gpus, t.inputs)) {
+    return nullptr;
+  }
+  shares_.join(*share, t.id);
+  running_.add_member(t.id, *share);
+  followed_ = {.id = t.id, .granted = &share->held, .share = share->id, .is_successor = true};
+  return &followed_;
+}
+
 // True: the head was assigned and taken out. Such a request needs nothing but GPUs.
 bool placement_core::consider_handing_over(pending_shape& shape) {
   const bool is_kept = std::any_of(reservations_.begin(), reservations_.end(),
@@ -156,7 +182,7 @@ void placement_core::assign_share(pending_shape& shape, const share_choice& choi
     share = &shares_.open(&shape, ledger_.try_allocate(shape.request(), inputs).value(), id);
   }
   pending_.take_head(shape);
-  running_.add(id, {.kinds = {.gpus = true}, .share = share});
+  running_.add_member(id, *share);
   result_.assignments.push_back(
       {.id = id, .granted = &share->held, .share = share->id, .is_successor = is_successor});
 }

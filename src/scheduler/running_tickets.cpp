@@ -19,6 +19,29 @@ const running_ticket& running_tickets::add(ticket_id id, running_ticket entry) {
   return added;
 }
 
+void running_tickets::add_member(ticket_id id, stream_share& share) {
+  if (entries_.find(id) != nullptr) {
+    throw std::logic_error{fmt::format("ticket {} runs already", id)};
+  }
+  running_ticket& added = entries_.add(id);
+  added.cpus = {};
+  added.kinds.gpus = true;
+  added.kinds.memory = false;  // the lists are empty: whoever had the place was moved from
+  added.share = &share;
+  added.for_life = added.blocked = added.ordered = false;
+  added.is_member_only = true;
+}
+
+stream_share& running_tickets::remove_member(ticket_id id) {
+  const running_ticket& entry = at(id);
+  if (entry.is_sticky()) {
+    count_sticky(entry, -1);
+  }
+  stream_share& share = *entry.share;
+  entries_.drop(id);
+  return share;
+}
+
 running_ticket running_tickets::remove(ticket_id id) {
   const running_ticket& entry = at(id);
   if (entry.is_sticky()) {

@@ -26,6 +26,7 @@ struct running_ticket {
   bool for_life = false;
   bool blocked = false;
   bool ordered = false;           ///< of a member: its work is enqueued
+  bool is_member_only = false;    ///< by add_member
 
   [[nodiscard]] const allocation& granted() const { return share ? share->held : held; }
   /// No end can be counted on.
@@ -41,6 +42,11 @@ class running_tickets {
 
   /// The reference holds until the ticket is removed. Throws std::logic_error when the id is there.
   const running_ticket& add(ticket_id id, running_ticket entry);
+  /// The same, of one that needs GPUs only and is a member of a share: in place, since chains of GPU
+  /// tasks do little else.
+  void add_member(ticket_id id, stream_share& share);
+  /// The share that it was a member of. Requires: it came by add_member.
+  stream_share& remove_member(ticket_id id);
   /// Throws std::logic_error when the id is not there, as the next three do.
   running_ticket remove(ticket_id id);
   const running_ticket& block(ticket_id id);

@@ -27,12 +27,13 @@ struct slot_release {
   }
 
  private:
-  static constinit thread_local bool active_;
-  static constinit thread_local result_slot* list_;
+  static constinit thread_local bool active_ __attribute__((tls_model("initial-exec")));
+  static constinit thread_local result_slot* list_ __attribute__((tls_model("initial-exec")));
 };
 
-constinit thread_local bool slot_release::active_ = false;
-constinit thread_local result_slot* slot_release::list_ = nullptr;
+constinit thread_local bool slot_release::active_ __attribute__((tls_model("initial-exec"))) = false;
+constinit thread_local result_slot* slot_release::list_
+    __attribute__((tls_model("initial-exec"))) = nullptr;
 
 void result_slot::last_ref_gone() noexcept {
   slot_release::run(*this);

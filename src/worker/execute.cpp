@@ -459,7 +459,7 @@ void submit_node(task_node& node, task_lane lane) noexcept {
   note_submission(node);
   list_task(node);
   if (node.gpu != nullptr) {
-    attach_gpu_task(node);
+    announce_gpu_task(node);
   }
   if (node.info != nullptr && rules_of(node) != nullptr) [[unlikely]] {
     begin_rules(node);

@@ -150,8 +150,35 @@ class gpu_task final : public gpu_work {
   std::atomic<bool> is_ordered_{false};  // of an actor's call: its turn waits for it
 };
 
-gpu_task& task_of(task_node& node) noexcept {
-  return *static_cast<gpu_task*>(node.gpu->work);
+// The engine's half of a task is made when the task is ready, by the thread that makes it so: in a
+// chain that is the device's own, which then has it in its caches. Until then somebody may already
+// want the task's end. In gpu_part::work:
+//  1. null: nobody has asked, there is no half.
+//  2. wanted_mark: somebody has asked. From null, by whoever asks, in one step.
+//  3. the half. From either by exchange; who finds the mark there has the half know it. Who asks
+//     from now on finds the half.
+char wanted_mark = 0;
+
+std::atomic_ref<void*> half_of(const task_node& node) noexcept {
+  return std::atomic_ref{node.gpu->work};
+}
+bool is_half(const void* work) noexcept { return work != nullptr && work != &wanted_mark; }
+
+/// Null: there is none yet.
+gpu_task* find_task_of(const task_node& node) noexcept {
+  void* const work = half_of(node).load(std::memory_order_acquire);
+  return is_half(work) ? static_cast<gpu_task*>(work) : nullptr;
+}
+/// Requires: it was made.
+gpu_task& task_of(const task_node& node) noexcept { return *find_task_of(node); }
+
+void want(task_node& node) noexcept {
+  void* found = nullptr;
+  if (!half_of(node).compare_exchange_strong(found, &wanted_mark, std::memory_order_acq_rel,
+                                             std::memory_order_acquire) &&
+      found != &wanted_mark) {
+    gpu_engine::instance().want(*static_cast<gpu_task*>(found));
+  }
 }
 task_node& node_of(const placement_record& record) noexcept {
   return *static_cast<task_node*>(record.owner);
@@ -210,10 +237,10 @@ void note_producers(const task_node& node, placement_record& record) {
         auto& to = *static_cast<placement_record*>(context);
         const task_node* producer = slot.producer();
         if (producer != nullptr && producer->gpu != nullptr) {
-          const auto& made_by = *static_cast<const gpu_task*>(producer->gpu->work);
-          if (!made_by.devices.empty()) {
-            to.inputs.add(made_by.devices.front(),
-                          static_cast<std::int64_t>(made_by.reached_bytes()));
+          const gpu_task* made_by = find_task_of(*producer);
+          if (made_by != nullptr && !made_by->devices.empty()) {
+            to.inputs.add(made_by->devices.front(),
+                          static_cast<std::int64_t>(made_by->reached_bytes()));
             if (!slot.is_ready() && producer->lane == detail::task_lane::placement) {
               to.follows = producer->id;
             }
@@ -234,25 +261,40 @@ void look_gpus_up() noexcept {
   }
 }
 
-void attach_gpu_task(task_node& node) noexcept {
+void announce_gpu_task(task_node& node) noexcept {
+  node.gpu->destroy_work = [](void* half) noexcept {
+    if (is_half(half)) {
+      delete static_cast<gpu_task*>(half);
+    }
+  };
+}
+
+namespace {
+
+gpu_task& make_task_of(task_node& node) noexcept {
   auto* work = new gpu_task{node};
-  if (node.gpu->work != nullptr) {
-    work->follow(std::unique_ptr<gpu_task>{&task_of(node)});
-  }
   work->key = node.gpu->callable_id();
   if (node.info != nullptr) {
     work->gpu_memory_bytes = static_cast<std::uint64_t>(node.info->request().gpu_memory_bytes);
     work->label = node.info->name().empty() ? node.location.file_name() : node.info->trace_name();
   }
-  node.gpu->work = work;
-  node.gpu->destroy_work = [](void* half) noexcept { delete static_cast<gpu_task*>(half); };
+  void* const before = half_of(node).exchange(work, std::memory_order_acq_rel);
+  bool is_wanted = before == &wanted_mark;
+  if (is_half(before)) {
+    std::unique_ptr<gpu_task> previous{static_cast<gpu_task*>(before)};
+    is_wanted = previous->is_wanted.load(std::memory_order_acquire);
+    work->follow(std::move(previous));
+  }
+  if (is_wanted) {
+    work->is_wanted.store(true, std::memory_order_release);
+  }
+  return *work;
 }
 
+}  // namespace
+
 void submit_gpu_task(task_node& node) noexcept {
-  if (node.attempt != 0) {
-    attach_gpu_task(node);
-  }
-  placement_record& record = task_of(node).record();
+  placement_record& record = make_task_of(node).record();
   record.id = node.id;
   record.request = &node.info->request();
   record.submitted_ticks = node.submitted_ticks;
@@ -268,13 +310,13 @@ void submit_gpu_task(task_node& node) noexcept {
 }
 
 std::vector<int> gpu_devices_of(const task_node& node) {
-  const std::span<const int> devices = static_cast<const gpu_task*>(node.gpu->work)->devices;
-  return {devices.begin(), devices.end()};
+  const gpu_task* work = find_task_of(node);
+  return work != nullptr ? std::vector<int>{work->devices.begin(), work->devices.end()}
+                         : std::vector<int>{};
 }
 
 void run_gpu_call(task_node& node, std::uint64_t share,
                   std::shared_ptr<const granted_gpus> gpus) noexcept {
-  gpu_task& work = task_of(node);
   if (gpus == nullptr || gpus->indices.empty()) {
     finish_with_error(node, std::make_exception_ptr(error{
                                 display_name(node) + " takes a gpu_context, and its actor has no "
@@ -282,6 +324,7 @@ void run_gpu_call(task_node& node, std::uint64_t share,
     node.release_ref();
     return;
   }
+  gpu_task& work = make_task_of(node);
   work.share_id = share;
   work.set_call(std::move(gpus));
   node.add_ref();  // the work is looked at after its end
@@ -302,9 +345,7 @@ void connect_gpu_engine(void (*know_gpus)() noexcept) noexcept {
   gpu_engine::instance().on_device_lost = [](int device, const std::exception_ptr&) noexcept {
     placement_lane::instance().device_lost(device);
   };
-  detail::the_completion_wanted_hook = [](task_node& producer) noexcept {
-    gpu_engine::instance().want(task_of(producer));
-  };
+  detail::the_completion_wanted_hook = want;
 }
 
 }  // namespace narke::internal

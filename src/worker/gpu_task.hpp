@@ -1,6 +1,6 @@
 // GPU tasks between the placement lane, which gives them a share of a device, and the GPU engine,
 // which calls their bodies in stream order and sees their ends. The engine's half of a task is made
-// when the task is submitted, and lives as long as its node.
+// when the task is ready, and lives as long as its node.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@
 
 namespace narke::internal {
 
-/// Makes the engine's half. Before anybody else can see the node.
-void attach_gpu_task(detail::task_node& node) noexcept;
+/// A GPU task was made. Before anybody else can see the node.
+void announce_gpu_task(detail::task_node& node) noexcept;
 /// A GPU task whose inputs are ordered, on its way to the placement lane. Takes over one reference.
 void submit_gpu_task(detail::task_node& node) noexcept;
 

@@ -99,11 +99,15 @@ void placement_lane::step_locked(decisions& made, std::uint64_t fast_lane_head) 
   made.permits_to_return += result.permits_to_return;
   for (const assignment& each : result.assignments) {
     placement_record* record = *records_.find(each.id);
-    record->gpus = gpus_of(each);
-    record->share = each.share;
-    record->numa_node = each.granted->numa_node;
+    note_assigned_locked(*record, each);
     made.granted.push_back(record);
   }
+}
+
+void placement_lane::note_assigned_locked(placement_record& record, const assignment& made) {
+  record.gpus = gpus_of(made);
+  record.share = made.share;
+  record.numa_node = made.granted->numa_node;
 }
 
 // The numbers of shares are never used again, so what was told of one stays true.
@@ -139,7 +143,27 @@ void placement_lane::carry_out(const decisions& made, detail::runnable** next) n
   }
 }
 
+// A link of a chain of GPU tasks, when its share is there to be taken over.
+bool placement_lane::try_follow(placement_record& record) noexcept {
+  const std::lock_guard lock{mutex_};
+  const assignment* made =
+      core_ != nullptr ? core_->try_follow(*record.request, {.id = record.id,
+                                                             .follows = record.follows,
+                                                             .inputs = record.inputs})
+                       : nullptr;
+  if (made == nullptr) {
+    return false;
+  }
+  records_.add(record.id, &record);
+  note_assigned_locked(record, *made);
+  return true;
+}
+
 void placement_lane::submit(placement_record& record) noexcept {
+  if (record.follows != 0 && record.item == nullptr && try_follow(record)) {
+    record.granted(record);
+    return;
+  }
   bool is_taken = false;
   bool is_running = false;
   handle([&] {

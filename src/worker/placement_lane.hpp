@@ -13,6 +13,7 @@
 
 #include <narke/detail/task_node.hpp>
 
+#include "base/adaptive_mutex.hpp"
 #include "base/short_list.hpp"
 #include "resources/resource_request.hpp"
 #include "scheduler/id_table.hpp"
@@ -155,6 +156,8 @@ class placement_lane {
   [[nodiscard]] bool is_settled_locked() const noexcept;
   void decide_locked(decisions& made, std::uint64_t fast_lane_head);
   void step_locked(decisions& made, std::uint64_t fast_lane_head);
+  void note_assigned_locked(placement_record& record, const assignment& made);
+  [[nodiscard]] bool try_follow(placement_record& record) noexcept;
   static void carry_out(const decisions& made, detail::runnable** next) noexcept;
 
   // Written under the mutex; read by workers. Below what it was when the fast lane's tasks were
@@ -163,7 +166,7 @@ class placement_lane {
 
   [[nodiscard]] std::shared_ptr<const granted_gpus> gpus_of(const assignment& made);
 
-  std::mutex mutex_;
+  adaptive_mutex mutex_;
   std::unique_ptr<placement_core> core_;  // guarded by mutex_
   id_table<placement_record*> records_;   // guarded by mutex_: pending and running
   struct known_share {

@@ -1,4 +1,5 @@
 // GPU shares that are handed over in stream order.
+#include <random>
 #include <stdexcept>
 #include <vector>
 
@@ -285,6 +286,133 @@ TEST_F(placement_choice, fractions_fill_a_gpu_before_they_queue) {
   EXPECT_NE(second.share, first.share);
   EXPECT_THAT(second.granted->gpu_ids(), ElementsAre(0));
   EXPECT_EQ(s.start_in_order(gpus(0.5), {{0, 10}}).share, first.share);
+}
+
+// The short way of a chain's link.
+
+TEST_F(placement_choice, a_link_of_a_chain_is_placed_without_a_step) {
+  const auto first = share_on(0, 1);
+  const input_bytes there{{0, 10}};
+  const auto* next = s.core.try_follow(gpus(1), {1'000, first.id, there});
+  ASSERT_NE(next, nullptr);
+  EXPECT_EQ(next->id, 1'000u);
+  EXPECT_EQ(next->share, first.share);
+  EXPECT_EQ(next->granted, first.granted);
+  EXPECT_TRUE(next->is_successor);
+  EXPECT_EQ(s.core.try_follow(gpus(1), {1'001, first.id, there}), nullptr) << "it went on";
+  EXPECT_EQ(s.core.try_follow(gpus(1), {1'001, 1'000, there}), nullptr) << "not ordered";
+  s.core.on_ordered(1'000);
+  EXPECT_EQ(s.core.try_follow(gpus(0.5), {1'001, 1'000, there}), nullptr) << "another request";
+  const input_bytes elsewhere{{0, 10}, {1, 1}};
+  EXPECT_EQ(s.core.try_follow(gpus(1), {1'001, 1'000, elsewhere}), nullptr) << "inputs elsewhere";
+  (void)s.submit_in_order(gpus(1), {{0, 10}});
+  EXPECT_EQ(s.core.try_follow(gpus(1), {1'001, 1'000, there}), nullptr) << "another waits";
+}
+
+// Two cores see the same history, and only one of them is asked for the short way.
+class two_ways {
+ public:
+  explicit two_ways(std::uint64_t seed) : random_{seed} {}
+
+  void submit() {
+    const ticket_id id = ++last_id_;
+    auto request = gpus(below(3) == 0 ? 0.5 : 1);
+    if (below(8) == 0) request.wish = placement_wish::spread;
+    input_bytes inputs;
+    for (int i = below(3); i > 0; --i) inputs.add(below(gpu_count), 1 + below(3));
+    const ticket_id follows = below(4) == 0 || running_.empty() ? 0
+                              : below(2) == 0                       ? running_.back().id
+                                                                    : pick();
+    const auto* made = short_.try_follow(request, {id, follows, inputs});
+    const ticket asked{.id = id,
+                       .request = request,
+                       .submitted_ticks = id,
+                       .in_stream_order = true,
+                       .inputs = inputs,
+                       .follows = follows};
+    long_.on_submitted(asked);
+    if (made != nullptr) {
+      ++short_ways;
+      const auto& result = long_.step(no_ticks);
+      ASSERT_EQ(result.assignments.size(), 1u);
+      EXPECT_EQ(result.assignments[0].id, id);
+      EXPECT_EQ(result.assignments[0].share, made->share);
+      running_.push_back({id, false});
+    } else {
+      short_.on_submitted(asked);
+      step();
+    }
+  }
+
+  void order_or_finish() {
+    if (running_.empty()) return;
+    member& one = running_[static_cast<std::size_t>(below(static_cast<int>(running_.size())))];
+    if (!one.ordered) {
+      one.ordered = true;
+      short_.on_ordered(one.id);
+      long_.on_ordered(one.id);
+    } else {
+      short_.on_finished(one.id);
+      long_.on_finished(one.id);
+      std::swap(one, running_.back());
+      running_.pop_back();
+    }
+    step();
+  }
+
+  void check() const {
+    EXPECT_EQ(short_.pending_ids(), long_.pending_ids());
+    EXPECT_EQ(short_.running_count(), long_.running_count());
+    EXPECT_EQ(short_.share_count(), long_.share_count());
+  }
+  int below(int n) { return static_cast<int>(random_() % static_cast<std::uint64_t>(n)); }
+
+  int short_ways = 0;
+
+ private:
+  static constexpr int gpu_count = 3;
+  struct member {
+    ticket_id id;
+    bool ordered;
+  };
+
+  ticket_id pick() {
+    return running_[static_cast<std::size_t>(below(static_cast<int>(running_.size())))].id;
+  }
+  void step() {
+    const auto& one = short_.step(no_ticks).assignments;
+    const auto& other = long_.step(no_ticks).assignments;
+    ASSERT_EQ(one.size(), other.size());
+    for (std::size_t i = 0; i != one.size(); ++i) {
+      EXPECT_EQ(one[i].id, other[i].id);
+      EXPECT_EQ(one[i].share, other[i].share);
+      running_.push_back({one[i].id, false});
+    }
+  }
+
+  std::mt19937_64 random_;
+  placement_core short_{machine_with_gpus(gpu_count)};
+  placement_core long_{machine_with_gpus(gpu_count)};
+  std::vector<member> running_;
+  ticket_id last_id_ = 0;
+};
+
+TEST(placement_shares, the_short_way_comes_to_what_a_step_would) {
+  int short_ways = 0;
+  for (std::uint64_t seed = 1; seed <= 300 && !testing::Test::HasFailure(); ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    two_ways both{seed};
+    for (int i = 0; i != 200; ++i) {
+      if (both.below(3) == 0) {
+        both.submit();
+      } else {
+        both.order_or_finish();
+      }
+      both.check();
+    }
+    short_ways += both.short_ways;
+  }
+  EXPECT_GT(short_ways, 300);
 }
 
 }  // namespace

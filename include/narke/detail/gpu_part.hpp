@@ -66,7 +66,8 @@ class gpu_part {
     return (ordered_.load(std::memory_order_acquire) & failed_mark) != 0;
   }
 
-  /// The engine's half of the task, made when it is submitted; lives as long as the task.
+  /// The engine's half of the task, made when the task is ready; lives as long as the task. Before
+  /// that the runtime may leave a mark here, which destroy_work knows.
   void* work = nullptr;
   void (*destroy_work)(void* work) noexcept = nullptr;
 
