@@ -108,6 +108,9 @@ void process_pool::run(const isolated_call& call) {
   write_call(request, call);
   running_call running{&call, nullptr, nullptr, false, 0};
   const registration registered{*this, running};
+  if (call.node->has_ended_early()) {
+    return;  // nobody wants what it makes: who ended it may have come before the registration
+  }
   const std::stop_callback on_stop{call.stop, [&] { ask_to_stop(running); }};
   int faults = 0;
   for (int starts = 1;; ++starts) {

@@ -71,12 +71,12 @@ void run_in_process(task_node& node, detail::isolated_part& part) {
        .stop = stop_token_of_task()});
 }
 
-// A task that was claimed a moment ago has its call soon, and one that lost it is ready soon.
-void end_by_force(task_node& node) noexcept {
+// A task that was claimed a moment ago has its call soon, and one that lost it is ready soon. What
+// was ended early is ready already, and its call finds that out.
+void end_by_force(task_node& node, const std::exception_ptr& why) noexcept {
   if (!detail::is_isolated(node.info)) {
     return;
   }
-  const std::exception_ptr why = cancelled_error(node);
   while (!process_pool::instance().end(node, why) && !node.slot(0)->is_ready()) {
     std::this_thread::yield();
   }
@@ -145,7 +145,7 @@ void run_as_task_here(const call_head& call, const std::function<void()>& body) 
 
 void connect_isolation() noexcept {
   the_isolation_hooks.run = run_in_process;
-  the_force_cancel_hook = end_by_force;
+  the_force_end_hook = end_by_force;
 }
 
 void start_isolation(const runtime_settings& settings) noexcept {

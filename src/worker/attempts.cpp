@@ -27,11 +27,16 @@ std::exception_ptr timeout_error(const task_node& node, std::chrono::nanoseconds
                   display_name(node), std::chrono::duration<double>(timeout).count())});
 }
 
-// The runner of the attempt keeps the node until it has stopped the timer.
+// The runner of the attempt keeps the node until it has stopped the timer. A body that was first
+// has the outcome, and ends by itself.
 void on_timeout(void* context) noexcept {
   auto& node = *static_cast<task_node*>(context);
-  publish_early(node, timeout_error(node, rules_of(node)->timeout()));
+  const std::exception_ptr why = timeout_error(node, rules_of(node)->timeout());
+  publish_early(node, why);
   cancel_tree::stop_tokens_of(node, false);
+  if (node.has_ended_early() && the_force_end_hook != nullptr) {
+    the_force_end_hook(node, why);
+  }
 }
 
 // Takes over the reference that the timer had.

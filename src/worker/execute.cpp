@@ -25,7 +25,7 @@
 namespace narke::internal {
 
 constinit actor_hooks the_actor_hooks;
-constinit force_cancel the_force_cancel_hook = nullptr;
+constinit force_end the_force_end_hook = nullptr;
 constinit std::atomic<runtime_phase> current_phase{runtime_phase::never};
 
 using detail::runnable;

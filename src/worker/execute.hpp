@@ -119,10 +119,11 @@ struct actor_hooks {
 };
 extern constinit actor_hooks the_actor_hooks;
 
-/// Ends a body that does not run on a thread of this process: what cancel with `force` asks for.
-/// Null: nothing runs so. Any thread; the task runs, or did a moment ago.
-using force_cancel = void (*)(detail::task_node& node) noexcept;
-extern constinit force_cancel the_force_cancel_hook;
+/// Ends a body that does not run on a thread of this process, by `why`: what cancel with `force`
+/// asks for, and a timeout. Returns once that is sure; does nothing for other tasks. Null: nothing
+/// runs so. Any thread; the task is claimed, and not finished or a moment ago.
+using force_end = void (*)(detail::task_node& node, const std::exception_ptr& why) noexcept;
+extern constinit force_end the_force_end_hook;
 
 /// Gives the CPUs of this thread back for as long as it exists: around every wait. Throws
 /// narke::error when no thread would be left to run anything.
