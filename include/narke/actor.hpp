@@ -9,7 +9,10 @@
 // An actor is *lost* when its GPU is, or when one of its methods calls this_actor::fail. With
 // max_restarts it is then made again, by the same constructor with the same arguments: its state is
 // that of a new object, its name, its handles and the calls that wait stay. Methods that run when
-// it is lost end on the lost state, and their results count. A killed actor, one that ended itself
+// it is lost end on the lost state, and their results count. The call that was lost with it (the
+// method that called this_actor::fail, those on the GPU) fails, or is given again before the later
+// calls of its submitter, up to max_task_retries times: its method may so have run more than once.
+// What a method throws by itself is its result, and never tried again. A killed actor, one that ended itself
 // by this_actor::end, and one whose constructor threw are not made again.
 #pragma once
 
@@ -24,6 +27,7 @@
 
 #include <narke/detail/gpu_task_impl.hpp>
 #include <narke/detail/task_impl.hpp>
+#include <narke/detail/task_info_ref.hpp>
 #include <narke/object_ref.hpp>
 #include <narke/options.hpp>
 
@@ -55,16 +59,20 @@ NARKE_EXPORT actor_core* find_actor(const std::string& name, const std::type_inf
 NARKE_EXPORT void submit_constructor(actor_core& actor, task_node& node) noexcept;
 NARKE_EXPORT void submit_call(actor_core& actor, task_node& node) noexcept;
 NARKE_EXPORT void kill_actor(actor_core& actor);
-/// Checks that a runtime takes tasks, and that the actor may have one call more, which is then
-/// counted as pending. Throws pending_calls_limit_exceeded, and as check_can_submit.
-NARKE_EXPORT void check_can_call(actor_core& actor);
-/// A call that check_can_call counted could not be made.
-NARKE_EXPORT void give_back_call(actor_core& actor) noexcept;
-/// Throws std::invalid_argument for a group that the actor has not.
 struct method_settings {
   call_settings of_call;
   std::size_t stream_buffer = 64;
+  task_info_ref info;  ///< null: as the actor has it
 };
+/// Checks that a runtime takes tasks, and that the actor may have one call more, which is then
+/// counted as pending. Returns what the call has to follow; null for nothing. Throws
+/// std::invalid_argument when it may have to be given again and cannot be,
+/// pending_calls_limit_exceeded, and as check_can_submit.
+NARKE_EXPORT const task_info* check_can_call(actor_core& actor, const method_settings& settings,
+                                             bool is_repeatable);
+/// A call that check_can_call counted could not be made.
+NARKE_EXPORT void give_back_call(actor_core& actor) noexcept;
+/// Throws std::invalid_argument for a group that the actor has not, or a bad number.
 NARKE_EXPORT method_settings settings_for_method(const actor_core& actor,
                                                  const call_options& options);
 /// Makes the constructor call of an actor again, each time with the same arguments.
@@ -341,13 +349,17 @@ auto launch_call(const actor_handle<T>& handle, Method method, const method_sett
                  const source_location& location, A&&... arguments) {
   using node = typename call_node<owned_callable<call_method<T, Method>>, N, Parameters>::type;
   actor_core& actor = handle_access::checked(handle, "remote");
-  check_can_call(actor);
+  const task_info* info = check_can_call(actor, settings, node::is_repeatable);
   node* call = nullptr;
   try {
     call = new node{call_method<T, Method>{method, &actor}, std::forward<A>(arguments)...};
   } catch (...) {
     give_back_call(actor);
     throw;
+  }
+  if (info != nullptr) {
+    add_ref(*info);
+    call->info = info;
   }
   call->location = location;
   call->of_call = settings.of_call;
@@ -365,12 +377,13 @@ template <class T, class Method, std::size_t N, class... P>
 class actor_method<T, Method, N, detail::parameter_list<P...>> {
  public:
   actor_method(actor_handle<T> handle, Method method, detail::method_settings settings = {})
-      : handle_{std::move(handle)}, method_{method}, settings_{settings} {}
+      : handle_{std::move(handle)}, method_{method}, settings_{std::move(settings)} {}
 
   /// Calls the method and returns at once with the ref to its result, or with N refs. On a dead
   /// actor `get` of the ref throws actor_died_error. Throws pending_calls_limit_exceeded when the
   /// actor has max_pending_calls calls that are not done, std::invalid_argument for an empty
-  /// handle or ref, and as a task's remote. Any thread.
+  /// handle or ref, or when max_task_retries is set and an argument cannot be given twice, and as a
+  /// task's remote. Any thread.
   auto remote(detail::argument<P>... arguments,
               source_location location = source_location::current()) const {
     return detail::launch_call<N, detail::parameter_list<P...>>(handle_, method_, settings_,
@@ -400,7 +413,7 @@ template <class T, class Method, std::size_t N, class... P>
 class actor_method<T, Method, N, detail::parameter_list<gpu_context&, P...>> {
  public:
   actor_method(actor_handle<T> handle, Method method, detail::method_settings settings = {})
-      : handle_{std::move(handle)}, method_{method}, settings_{settings} {}
+      : handle_{std::move(handle)}, method_{method}, settings_{std::move(settings)} {}
 
   /// As of any other method.
   auto remote(detail::argument<P, detail::task_place::gpu>... arguments,

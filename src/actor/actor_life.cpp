@@ -215,6 +215,17 @@ void actor_core::end_here_or_by_turn(bool here) noexcept {
   schedule(turn);
 }
 
+void actor_core::end_by_turn_if_done() noexcept {
+  actor_turn* turn = nullptr;
+  {
+    const std::lock_guard lock{mutex_};
+    if (is_done_locked() || is_to_be_made_again_locked()) {
+      turn = bare_turn_locked(0);
+    }
+  }
+  schedule(turn);
+}
+
 // Step 1. Returns the constructor call when it has not begun: it is to be failed.
 task_node* actor_core::begin_loss_locked(const std::exception_ptr& cause) noexcept {
   task_node* unbegun = nullptr;
@@ -230,15 +241,19 @@ task_node* actor_core::begin_loss_locked(const std::exception_ptr& cause) noexce
   return unbegun;
 }
 
+bool actor_core::may_be_made_again_locked() const noexcept {
+  return phase_ != phase::dead && restarts_left_ != 0 && source_ != nullptr;
+}
+
 void actor_core::lose(const std::exception_ptr& cause, bool ends_here) noexcept {
   task_node* unbegun = nullptr;
   bool is_made_again = false;
   add_ref();
   {
     const std::lock_guard lock{mutex_};
-    is_made_again = phase_ != phase::dead && restarts_left_ != 0 && source_ != nullptr &&
-                    !internal::is_draining();
-    if (is_made_again && phase_ != phase::restarting && phase_ != phase::arriving) {
+    const bool is_lost_already = phase_ == phase::restarting;  // by another method that ran
+    is_made_again = is_lost_already || (may_be_made_again_locked() && !internal::is_draining());
+    if (is_made_again && !is_lost_already && phase_ != phase::arriving) {
       unbegun = begin_loss_locked(cause);
     }
   }
@@ -253,9 +268,9 @@ void actor_core::lose(const std::exception_ptr& cause, bool ends_here) noexcept 
   release_ref();
 }
 
-void actor_core::leave_by(const task_node& call, death why, std::exception_ptr cause) noexcept {
+void actor_core::leave_by(departure leaving) noexcept {
   const std::lock_guard lock{mutex_};
-  departures_.push_back({&call, why, std::move(cause)});
+  departures_.push_back(std::move(leaving));
 }
 
 actor_core::departure actor_core::take_departure_locked(const task_node& call) noexcept {
@@ -272,7 +287,7 @@ actor_core::departure actor_core::take_departure_locked(const task_node& call) n
 
 bool actor_core::is_idle_locked() const noexcept {
   return constructor_ == nullptr && !is_asking_ && !is_being_made_again_ && running_.empty() &&
-         lines_.empty() && std::all_of(groups_.begin(), groups_.end(), [](const call_group& group) {
+         returning_ == 0 && in_stream_.empty() && lines_.empty() && std::all_of(groups_.begin(), groups_.end(), [](const call_group& group) {
            return group.mailbox.empty() && group.scheduled == 0 && group.in_place == 0;
          });
 }
@@ -282,7 +297,8 @@ bool actor_core::is_done_locked() const noexcept {
 }
 
 bool actor_core::is_to_be_made_again_locked() const noexcept {
-  return phase_ == phase::restarting && !is_being_made_again_ && running_.empty();
+  return phase_ == phase::restarting && !is_being_made_again_ && running_.empty() &&
+         returning_ == 0 && in_stream_.empty();
 }
 
 namespace {

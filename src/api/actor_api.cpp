@@ -62,11 +62,6 @@ void check_actor_options(const actor_options& options) {
     throw std::invalid_argument{
         "narke::actor: max_pending_calls: 0 would take no call; -1 means without a limit"};
   }
-  if (options.max_task_retries != 0) {
-    internal::throw_not_there_yet("max_task_retries",
-                                  fmt::format("{}", double{options.max_task_retries}),
-                                  "call the method again when get throws actor_died_error");
-  }
   check_concurrency_groups(options);
   if (options.scheduling != scheduling::automatic() &&
       options.scheduling.kind() != scheduling::wish::bundle) {
@@ -135,15 +130,27 @@ void* actor_state(const actor_core& actor) noexcept {
   return actor.state();
 }
 
-void check_can_call(actor_core& actor) {
+const task_info* check_can_call(actor_core& actor, const method_settings& settings,
+                                bool is_repeatable) {
   internal::ensure_running("task");
+  const task_info* own = settings.info.get();
+  const task_info* info = own != nullptr ? own : actor.info_of_calls();
+  if (info != nullptr && !is_repeatable && info->rules() != nullptr) {
+    throw std::invalid_argument{fmt::format(
+        "narke: max_task_retries: one of the method's parameters takes a move-only value or an "
+        "array_builder, which cannot be given to {} a second time. Take const T&, or call the "
+        "method with .options({{.max_task_retries = 0}})",
+        actor.display_name())};
+  }
   actor.reserve_call();
+  return info;
 }
 void give_back_call(actor_core& actor) noexcept {
   actor.give_back_call();
 }
 method_settings settings_for_method(const actor_core& actor, const call_options& options) {
-  return {actor.settings_for(options), internal::stream_buffer_from(options.stream_buffer)};
+  return {actor.settings_for(options), internal::stream_buffer_from(options.stream_buffer),
+          actor.info_for(options)};
 }
 void keep_constructor(actor_core& actor,
                       std::unique_ptr<const constructor_source> source) noexcept {
@@ -202,7 +209,7 @@ namespace {
 
 [[noreturn]] void leave(detail::actor_core& actor, detail::death why,
                         const std::exception_ptr& cause, const std::exception_ptr& thrown) {
-  actor.leave_by(*internal::this_thread_state.current->node, why, cause);
+  actor.leave_by({internal::this_thread_state.current->node, why, cause, thrown});
   std::rethrow_exception(thrown);
 }
 

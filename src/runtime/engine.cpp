@@ -134,6 +134,15 @@ void connect_actors() {
   the_actor_hooks.forget_held = [](detail::task_node& call) noexcept {
     static_cast<detail::actor_core*>(call.lane_data)->forget_held(call);
   };
+  the_actor_hooks.was_call_lost = [](const detail::task_node& call) noexcept {
+    return static_cast<const detail::actor_core*>(call.lane_data)->was_call_lost(call);
+  };
+  the_actor_hooks.give_again = [](detail::task_node& call) noexcept {
+    static_cast<detail::actor_core*>(call.lane_data)->give_again(call);
+  };
+  the_actor_hooks.call_is_settled = [](detail::task_node& call) noexcept {
+    static_cast<detail::actor_core*>(call.lane_data)->call_is_settled(call);
+  };
   the_actor_hooks.list_running = [](detail::task_node& call,
                                     std::vector<const detail::task_node*>& to) {
     return static_cast<detail::actor_core*>(call.lane_data)->list_running(to);

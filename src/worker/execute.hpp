@@ -113,6 +113,13 @@ struct actor_hooks {
   void (*forget_held)(detail::task_node& call) noexcept = nullptr;
   std::string (*why_call_waits)(const detail::task_node& call) = nullptr;
   std::string (*actor_name)(const void* actor) = nullptr;
+  /// Of a call that may be given again, on the thread that ran it, its slots filled: whether it was
+  /// lost with its actor, and has another attempt left.
+  bool (*was_call_lost)(const detail::task_node& call) noexcept = nullptr;
+  /// Such a call, emptied: its actor has it back. Takes a reference of its own.
+  void (*give_again)(detail::task_node& call) noexcept = nullptr;
+  /// A call that might have been given again is about to be published.
+  void (*call_is_settled)(detail::task_node& call) noexcept = nullptr;
   /// Appends the calls that run now on the actor of `call`. False when it has a turn to give.
   bool (*list_running)(detail::task_node& call,
                        std::vector<const detail::task_node*>& to) = nullptr;

@@ -104,9 +104,7 @@ class gpu_task final : public gpu_work {
     previous_ = std::move(previous);
   }
   void start_timer() noexcept {
-    if (const task_rules* rules = rules_of(node_)) {
-      timer_.start(node_, *rules);
-    }
+    timer_.start(node_, rules_of(node_));
   }
   void unopened(const std::exception_ptr& why) noexcept override;
 
@@ -274,6 +272,9 @@ std::vector<int> gpu_devices_of(const task_node& node) {
 
 void run_gpu_call(task_node& node, std::uint64_t share,
                   std::shared_ptr<const granted_gpus> gpus) noexcept {
+  if (node.attempt != 0) {
+    attach_gpu_task(node);
+  }
   gpu_task& work = task_of(node);
   if (gpus == nullptr || gpus->indices.empty()) {
     finish_with_error(node, std::make_exception_ptr(error{
