@@ -26,6 +26,7 @@
 #include <vector>
 
 #include <narke/detail/gpu_task_impl.hpp>
+#include <narke/detail/isolated_actor.hpp>
 #include <narke/detail/task_impl.hpp>
 #include <narke/detail/task_info_ref.hpp>
 #include <narke/object_ref.hpp>
@@ -96,6 +97,8 @@ NARKE_EXPORT actor_core* this_actor_handle(const std::type_info& type);
 NARKE_EXPORT void set_actor_state(actor_core& actor, void* state,
                                   void (*destroy)(void* state) noexcept) noexcept;
 NARKE_EXPORT void* actor_state(const actor_core& actor) noexcept;
+/// Whether its state is in a process of its own.
+[[nodiscard]] NARKE_EXPORT bool is_isolated(const actor_core& actor) noexcept;
 [[noreturn]] NARKE_EXPORT void throw_empty_handle(const char* call);
 
 // Calls the constructor of T and gives the object to the actor.
@@ -105,13 +108,8 @@ struct construct_actor {
 
   template <class... A>
   void operator()(A&&... arguments) const {
-    T* state = nullptr;
-    if constexpr (std::is_constructible_v<T, A...>) {
-      state = new T(std::forward<A>(arguments)...);
-    } else {
-      state = new T{std::forward<A>(arguments)...};
-    }
-    set_actor_state(*actor, state, [](void* object) noexcept { delete static_cast<T*>(object); });
+    set_actor_state(*actor, make_state<T>(std::forward<A>(arguments)...),
+                    [](void* object) noexcept { delete static_cast<T*>(object); });
   }
 };
 
@@ -344,15 +342,14 @@ struct handle_access {
 
 namespace detail {
 
-template <std::size_t N, class Parameters, class T, class Method, class... A>
-auto launch_call(const actor_handle<T>& handle, Method method, const method_settings& settings,
-                 const source_location& location, A&&... arguments) {
-  using node = typename call_node<owned_callable<call_method<T, Method>>, N, Parameters>::type;
-  actor_core& actor = handle_access::checked(handle, "remote");
-  const task_info* info = check_can_call(actor, settings, node::is_repeatable);
-  node* call = nullptr;
+// Makes the call as a Node, and submits it.
+template <class Node, class T, class Method, class... A>
+typename Node::refs make_call(actor_core& actor, Method method, const method_settings& settings,
+                              const source_location& location, A&&... arguments) {
+  const task_info* info = check_can_call(actor, settings, Node::is_repeatable);
+  Node* call = nullptr;
   try {
-    call = new node{call_method<T, Method>{method, &actor}, std::forward<A>(arguments)...};
+    call = new Node{call_method<T, Method>{method, &actor}, std::forward<A>(arguments)...};
   } catch (...) {
     give_back_call(actor);
     throw;
@@ -363,13 +360,79 @@ auto launch_call(const actor_handle<T>& handle, Method method, const method_sett
   }
   call->location = location;
   call->of_call = settings.of_call;
-  if constexpr (node::makes_stream) {
+  if constexpr (Node::makes_stream) {
     call->limit_to(settings.stream_buffer);
   }
-  typename node::refs refs = call->make_refs();
+  typename Node::refs refs = call->make_refs();
   submit_call(actor, *call);
   return refs;
 }
+
+// The node of a call in the actor's process; `can_be`: whether it can be made there.
+template <class T, class Method, std::size_t N, class Parameters>
+struct call_elsewhere {
+  static constexpr bool can_be = false;
+  [[noreturn]] static void refuse() {
+    refuse_isolation("a method that works on the GPU of its actor,", typeid(Method));
+  }
+};
+template <class T, class Method, std::size_t N, class... P>
+struct call_elsewhere<T, Method, N, parameter_list<P...>> {
+  using holder = owned_callable<call_method<T, Method>>;
+  using node = isolated_call<T, Method, holder, N, P...>;
+  static constexpr bool can_be =
+      can_be_isolated<call_here<T, Method>, sent_method<Method>, P...>;
+  [[noreturn]] static void refuse() {
+    refuse_isolation_of<call_here<T, Method>, sent_method<Method>, P...>();
+  }
+};
+template <class T, class Method, std::size_t N, class... P>
+struct call_elsewhere<T, Method, N, parameter_list<gpu_context&, P...>>
+    : call_elsewhere<T, Method, N, void> {};
+
+template <std::size_t N, class Parameters, class T, class Method, class... A>
+auto launch_call(const actor_handle<T>& handle, Method method, const method_settings& settings,
+                 const source_location& location, A&&... arguments) {
+  using node = typename call_node<owned_callable<call_method<T, Method>>, N, Parameters>::type;
+  actor_core& actor = handle_access::checked(handle, "remote");
+  if (is_isolated(actor)) [[unlikely]] {
+    using elsewhere = call_elsewhere<T, Method, N, Parameters>;
+    if constexpr (elsewhere::can_be) {
+      return make_call<typename elsewhere::node, T>(actor, method, settings, location,
+                                                    std::forward<A>(arguments)...);
+    } else {
+      elsewhere::refuse();
+    }
+  }
+  return make_call<node, T>(actor, method, settings, location, std::forward<A>(arguments)...);
+}
+
+// The same of a constructor.
+template <class T, class Parameters>
+struct constructor_elsewhere {
+  static constexpr bool can_be = false;
+  [[noreturn]] static void refuse() {
+    refuse_isolation("a constructor that works on the GPU of its actor, of", typeid(T));
+  }
+};
+template <class T, class... P>
+struct constructor_elsewhere<T, parameter_list<P...>> {
+  using holder = owned_callable<construct_actor<T>>;
+  using parameters = parameter_list<typename sent_parameter<P>::type...>;
+  struct call {
+    using type = isolated_constructor<T, holder, typename sent_parameter<P>::type...>;
+    using arguments = std::tuple<argument<typename sent_parameter<P>::type>...>;
+  };
+  static constexpr bool can_be =
+      makes<T, typename sent_parameter<P>::type...> &&
+      can_be_isolated<construct_here<T>, typename sent_parameter<P>::type...>;
+  [[noreturn]] static void refuse() {
+    refuse_isolation_of<construct_here<T>, P...>();
+  }
+};
+template <class T, class... P>
+struct constructor_elsewhere<T, parameter_list<gpu_context&, P...>>
+    : constructor_elsewhere<T, void> {};
 
 }  // namespace detail
 
@@ -459,21 +522,30 @@ class actor_class {
   actor_handle<T> remote(A&&... arguments) const {
     using parameters = decltype(detail::constructor_parameters_of<T, A...>());
     detail::check_can_submit(nullptr);
-    return make(parameters{}, std::forward<A>(arguments)...);
+    if (options_.isolation == isolation::process) {
+      using elsewhere = detail::constructor_elsewhere<T, parameters>;
+      if constexpr (elsewhere::can_be) {
+        return make<typename elsewhere::call>(typename elsewhere::parameters{},
+                                              std::forward<A>(arguments)...);
+      } else {
+        elsewhere::refuse();
+      }
+    }
+    using holder = detail::owned_callable<detail::construct_actor<T>>;
+    return make<detail::call_node<holder, 0, parameters>>(parameters{},
+                                                          std::forward<A>(arguments)...);
   }
 
  private:
-  template <class... P, class... A>
+  template <class Call, class... P, class... A>
   actor_handle<T> make(detail::parameter_list<P...> parameters, A&&... arguments) const {
     static_assert(detail::makes<T, P...>, "narke::actor: no constructor takes these arguments");
-    using holder = detail::owned_callable<detail::construct_actor<T>>;
-    using call_node = detail::call_node<holder, 0, detail::parameter_list<P...>>;
-    using node = typename call_node::type;
+    using node = typename Call::type;
     std::unique_ptr<const detail::constructor_source> source;
     if (options_.max_restarts != 0) {
-      source = kept<node, typename call_node::arguments>(parameters, arguments...);
+      source = kept<node, typename Call::arguments>(parameters, arguments...);
     }
-    typename call_node::arguments checked{std::forward<A>(arguments)...};
+    typename Call::arguments checked{std::forward<A>(arguments)...};
     const detail::made_actor made = detail::make_or_find_actor(options_for(parameters), typeid(T));
     auto handle = detail::handle_access::adopt<T>(*made.actor);
     if (!made.is_made) {

@@ -42,10 +42,11 @@ std::size_t concurrency_of(const actor_options& options) {
 }
 
 // What calls follow that may be given again so often.
-task_info_ref info_with(double max_task_retries) {
+task_info_ref info_with(double max_task_retries, isolation where) {
   task_options rules;
   rules.num_cpus = 0;
   rules.max_retries = max_task_retries;
+  rules.isolation = where;
   return task_info_ref{rules};
 }
 
@@ -71,8 +72,11 @@ actor_core::actor_core(const actor_options& options, const std::type_info& type)
       max_pending_calls_{options.max_pending_calls < 0
                              ? SIZE_MAX
                              : static_cast<std::size_t>(double{options.max_pending_calls})},
-      info_of_calls_{options.max_task_retries == 0 ? task_info_ref{}
-                                                   : info_with(options.max_task_retries)},
+      info_of_calls_{options.max_task_retries == 0 && options.isolation == isolation::thread
+                         ? task_info_ref{}
+                         : info_with(options.max_task_retries, options.isolation)},
+      process_{options.isolation == isolation::process ? std::make_unique<own_process>(*this)
+                                                       : nullptr},
       restarts_left_{options.max_restarts} {
   groups_.push_back({"", static_cast<std::size_t>(double{options.max_concurrency})});
   for (const auto& [name, limit] : options.concurrency_groups) {
@@ -360,6 +364,9 @@ void actor_core::take_turn(actor_turn& turn) noexcept {
 }
 
 bool actor_core::try_call_in_place(task_node& node) noexcept {
+  if (node.keeps_arguments) {
+    return false;  // who asks takes its result for there, and it may have to be given again
+  }
   internal::borrowed_cpu cpu;
   if (!cpu || !methods_take_permit_ || node.gpu != nullptr) {
     return false;
@@ -447,6 +454,9 @@ void actor_core::end_call(task_node& node) noexcept {
     }
     if (!departures_.empty()) [[unlikely]] {
       leaving = take_departure_locked(node);
+      if (is_returning && !leaving.has_begun) {
+        unbegun_.push_back(&node);
+      }
       if (const auto streamed = in_stream_.find(&node); streamed != in_stream_.end()) {
         streamed->second.thrown = leaving.thrown;
       }
@@ -477,27 +487,27 @@ bool actor_core::was_call_lost(const task_node& node) const noexcept {
   const std::exception_ptr& error = const_cast<task_node&>(node).slot(0)->error();
   const internal::task_rules* const rules = node.info->rules();
   const bool is_device = node.gpu != nullptr && is_device_loss(error);
+  const bool has_left = rules != nullptr && rules->has_left(node.attempt);
   const std::lock_guard lock{mutex_};
-  if (phase_ == phase::dead || rules == nullptr || !rules->has_left(node.attempt)) {
+  if (phase_ != phase::restarting && !may_be_made_again_locked()) {
     return false;
   }
-  if (const auto streamed = in_stream_.find(&node); streamed != in_stream_.end()) {
+  if (const auto streamed = in_stream_.find(&node); has_left && streamed != in_stream_.end()) {
     const call_in_stream& its = streamed->second;
     if (its.thrown == error || (is_device && its.restarts != restarts())) {
       return true;
     }
   }
-  return may_be_made_again_locked() &&
-         std::any_of(departures_.begin(), departures_.end(), [&](const departure& each) {
-           return each.call == &node && each.why == death::lost && each.thrown == error;
-         });
+  return std::any_of(departures_.begin(), departures_.end(), [&](const departure& each) {
+    return each.call == &node && each.why == death::lost && each.thrown == error &&
+           (has_left || !each.has_begun);
+  });
 }
 
 void actor_core::give_again(task_node& node) noexcept {
   add_ref();
   node.add_ref();  // the mailbox's
   node.add_ref();  // for the look at the mark
-  ++node.attempt;
   lose_by_streamed(node);
   actor_turn* turn = nullptr;
   std::exception_ptr dead;
@@ -509,6 +519,7 @@ void actor_core::give_again(task_node& node) noexcept {
     } else {
       --returning_;
     }
+    node.attempt += std::erase(unbegun_, &node) == 0 ? 1 : 0;
     if (phase_ == phase::dead) {
       dead = death_error_locked();
     } else {
@@ -678,7 +689,8 @@ task_info_ref actor_core::info_for(const call_options& options) const {
     return info_of_calls_;
   }
   internal::check_whole("max_task_retries", *options.max_task_retries, -1, 1e9);
-  return info_with(*options.max_task_retries);
+  return info_with(*options.max_task_retries,
+                   is_isolated() ? isolation::process : isolation::thread);
 }
 
 }  // namespace narke::detail

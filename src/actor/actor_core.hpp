@@ -21,6 +21,10 @@
 //     resources, mailbox. Calls that waited in mailboxes and lines wait on.
 // A kill at any of these steps wins: who comes to the next one finds the actor dead.
 //
+// The state of an actor with isolation::process is in a process of its own (actor_process.cpp),
+// where its calls are made one at a time. When that ends, the actor is lost. A call that has found
+// its process gone before its body began is given again in any case.
+//
 // A call that is lost with its actor, and may be given again (max_task_retries):
 //  1. Its thread asks was_call_lost, once its body has ended: it is to run again, and is not
 //     published.
@@ -38,6 +42,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <typeindex>
 #include <unordered_map>
@@ -47,6 +52,7 @@
 #include <narke/detail/task_info_ref.hpp>
 #include <narke/options.hpp>
 
+#include "process/process_host.hpp"
 #include "resources/resource_request.hpp"
 #include "worker/placement_lane.hpp"
 #include "worker/thread_state.hpp"
@@ -112,18 +118,33 @@ class actor_core {
   void die(death why, const std::exception_ptr& cause = nullptr, bool ends_here = true) noexcept;
   /// The state is gone or worthless: the actor is made again when it may be, else it dies. Called
   /// by whoever finds out: a device that fails, a process that hosts the actor and ends.
-  void lose(const std::exception_ptr& cause, bool ends_here = true) noexcept;
+  /// `after_restarts`: of the state that is lost; nothing happens when there is another by now.
+  void lose(const std::exception_ptr& cause, bool ends_here = true,
+            std::optional<int> after_restarts = std::nullopt) noexcept;
   /// How a call that runs ends the actor, once its body has ended.
   struct departure {
     const task_node* call = nullptr;
     death why = death::exited;  ///< or lost
     std::exception_ptr cause;
     std::exception_ptr thrown;  ///< what the body ends by, unless it catches it
+    bool has_begun = true;      ///< else its body has not run: the attempt does not count
   };
   /// From inside of the call.
   void leave_by(departure leaving) noexcept;
   /// The error of calls that do not run to their end for that reason.
   [[nodiscard]] std::exception_ptr error_of(death why, const std::exception_ptr& cause) const;
+  /// That of the call in which the actor was lost.
+  [[nodiscard]] std::exception_ptr error_of_lost_call(const std::string& reason,
+                                                      const std::exception_ptr& cause) const;
+
+  // An actor with isolation::process (actor_process.cpp).
+  [[nodiscard]] bool is_isolated() const noexcept { return process_ != nullptr; }
+  [[nodiscard]] std::int64_t memory_bytes() const noexcept { return request_.memory_bytes; }
+  /// Before `node`, a call that runs, is made in the process.
+  [[nodiscard]] internal::host_call begin_in_process(const task_node& node) noexcept;
+  /// After it was. `thrown`: what it ended by; null: it returned. Throws what the call ends by.
+  void end_in_process(const task_node& node, const internal::host_call& made,
+                      const std::exception_ptr& thrown);
   // Calls that may be given again: steps 1 to 3 above, and the end of one that is not.
   [[nodiscard]] bool was_call_lost(const task_node& node) const noexcept;
   void give_again(task_node& node) noexcept;
@@ -149,6 +170,18 @@ class actor_core {
     explicit actor_turn(actor_core& of) noexcept : actor_{of} {}
     void take_turn() noexcept override { actor_.take_turn(*this); }
     std::size_t group = 0;  ///< set while it is scheduled
+
+   private:
+    actor_core& actor_;
+  };
+  class own_process final : public internal::process_host {
+   public:
+    explicit own_process(actor_core& of) noexcept : actor_{of} {}
+    void keep() noexcept override { actor_.add_ref(); }
+    void lost(const std::exception_ptr& why, int restarts) noexcept override {
+      actor_.lose(why, false, restarts);
+      actor_.release_ref();
+    }
 
    private:
     actor_core& actor_;
@@ -250,6 +283,7 @@ class actor_core {
   const bool is_detached_;
   const std::size_t max_pending_calls_;
   const task_info_ref info_of_calls_;
+  const std::unique_ptr<own_process> process_;  // null: the state is in this process
 
   // Have their own synchronisation.
   std::atomic<std::uint32_t> handles_{1};
@@ -284,6 +318,7 @@ class actor_core {
   std::vector<task_node*> running_;
   std::vector<departure> departures_;  // of calls that run
   std::size_t returning_ = 0;          // calls that ended, and are about to be given again
+  std::vector<const task_node*> unbegun_;  // of these, those whose bodies have not run
   std::unordered_map<const task_node*, call_in_stream> in_stream_;  // GPU calls that may be lost
   std::size_t pending_calls_ = 0;      // made and not done; counted when there is a limit
   std::deque<actor_turn> turns_;

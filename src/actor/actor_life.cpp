@@ -8,6 +8,7 @@
 #include <narke/errors.hpp>
 
 #include "actor/actor_core.hpp"
+#include "process/process_pool.hpp"
 #include "worker/execute.hpp"
 #include "worker/lifecycle.hpp"
 
@@ -117,6 +118,15 @@ std::exception_ptr actor_core::error_of(death why, const std::exception_ptr& cau
       actor_died_error{fmt::format("{} is dead: {}", display_name(), reason), cause});
 }
 
+std::exception_ptr actor_core::error_of_lost_call(const std::string& reason,
+                                                  const std::exception_ptr& cause) const {
+  return std::make_exception_ptr(actor_died_error{
+      fmt::format("{} was lost in this call: {}. With max_restarts it is made again, and may be "
+                  "called again, by max_task_retries too; else make another",
+                  display_name(), reason),
+      cause});
+}
+
 std::exception_ptr actor_core::death_error_locked() const {
   return error_of(why_, cause_);
 }
@@ -174,6 +184,9 @@ void actor_core::die(death why, const std::exception_ptr& cause, bool ends_here)
     add_ref();
   }
   actor_registry::free_name(*this);
+  if (why == death::killed && process_ != nullptr) {
+    internal::process_pool::instance().kill(*process_);
+  }
   if (was_asking && placement_lane::instance().withdraw(record_.id) != nullptr) {
     const std::lock_guard lock{mutex_};
     is_asking_ = false;
@@ -245,12 +258,17 @@ bool actor_core::may_be_made_again_locked() const noexcept {
   return phase_ != phase::dead && restarts_left_ != 0 && source_ != nullptr;
 }
 
-void actor_core::lose(const std::exception_ptr& cause, bool ends_here) noexcept {
+void actor_core::lose(const std::exception_ptr& cause, bool ends_here,
+                      std::optional<int> after_restarts) noexcept {
   task_node* unbegun = nullptr;
   bool is_made_again = false;
   add_ref();
   {
     const std::lock_guard lock{mutex_};
+    if (after_restarts && *after_restarts != restarts()) {
+      refs_.fetch_sub(1, std::memory_order_acq_rel);  // never the last: who calls has one
+      return;
+    }
     const bool is_lost_already = phase_ == phase::restarting;  // by another method that ran
     is_made_again = is_lost_already || (may_be_made_again_locked() && !internal::is_draining());
     if (is_made_again && !is_lost_already && phase_ != phase::arriving) {
@@ -344,6 +362,9 @@ void actor_core::end_if_done() noexcept {
 void actor_core::destroy_state() noexcept {
   if (state_ != nullptr) {
     destroy_(std::exchange(state_, nullptr));
+  }
+  if (process_ != nullptr) {
+    internal::process_pool::instance().end(*process_);  // before what it uses goes back
   }
   if (std::exchange(is_placed_, false)) {
     placement_lane::instance().finished(record_);

@@ -302,9 +302,9 @@ bool stop_runtime(std::chrono::nanoseconds timeout) {
   // First the phase, then the workers: who submits after the phase drops the task himself.
   current_phase.store(runtime_phase::stopped, std::memory_order_seq_cst);
   worker_pool::instance().stop();
-  process_pool::instance().stop();
   timer_queue::instance().stop();
   drop_what_is_left();
+  process_pool::instance().stop();  // once no actor has a process
   {
     const std::lock_guard gpus{engine().gpus};
     engine().has_unknown_gpus.store(false, std::memory_order_release);
