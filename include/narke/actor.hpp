@@ -12,8 +12,12 @@
 // it is lost end on the lost state, and their results count. The call that was lost with it (the
 // method that called this_actor::fail, those on the GPU) fails, or is given again before the later
 // calls of its submitter, up to max_task_retries times: its method may so have run more than once.
-// What a method throws by itself is its result, and never tried again. A killed actor, one that ended itself
-// by this_actor::end, and one whose constructor threw are not made again.
+// What a method throws by itself is its result, and never tried again. A killed actor, one that
+// ended itself by this_actor::end, and one whose constructor threw are not made again.
+//
+// With isolation::process the state is in a process of its own, where T's methods are called, one
+// at a time; they take and return what is narke::serializable. That the process ends is a loss of
+// the actor by worker_crashed_error. See docs/isolation.md.
 #pragma once
 
 #include <cstddef>
@@ -380,8 +384,7 @@ template <class T, class Method, std::size_t N, class... P>
 struct call_elsewhere<T, Method, N, parameter_list<P...>> {
   using holder = owned_callable<call_method<T, Method>>;
   using node = isolated_call<T, Method, holder, N, P...>;
-  static constexpr bool can_be =
-      can_be_isolated<call_here<T, Method>, sent_method<Method>, P...>;
+  static constexpr bool can_be = can_be_isolated<call_here<T, Method>, sent_method<Method>, P...>;
   [[noreturn]] static void refuse() {
     refuse_isolation_of<call_here<T, Method>, sent_method<Method>, P...>();
   }
@@ -426,9 +429,7 @@ struct constructor_elsewhere<T, parameter_list<P...>> {
   static constexpr bool can_be =
       makes<T, typename sent_parameter<P>::type...> &&
       can_be_isolated<construct_here<T>, typename sent_parameter<P>::type...>;
-  [[noreturn]] static void refuse() {
-    refuse_isolation_of<construct_here<T>, P...>();
-  }
+  [[noreturn]] static void refuse() { refuse_isolation_of<construct_here<T>, P...>(); }
 };
 template <class T, class... P>
 struct constructor_elsewhere<T, parameter_list<gpu_context&, P...>>

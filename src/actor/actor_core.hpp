@@ -316,11 +316,11 @@ class actor_core {
   std::unordered_map<line_key, line, line_key_hash> lines_;   // none is empty
   std::unordered_map<const task_node*, place_in_line> held_;  // where a held call stands
   std::vector<task_node*> running_;
-  std::vector<departure> departures_;  // of calls that run
-  std::size_t returning_ = 0;          // calls that ended, and are about to be given again
+  std::vector<departure> departures_;      // of calls that run
+  std::size_t returning_ = 0;              // calls that ended, and are about to be given again
   std::vector<const task_node*> unbegun_;  // of these, those whose bodies have not run
   std::unordered_map<const task_node*, call_in_stream> in_stream_;  // GPU calls that may be lost
-  std::size_t pending_calls_ = 0;      // made and not done; counted when there is a limit
+  std::size_t pending_calls_ = 0;  // made and not done; counted when there is a limit
   std::deque<actor_turn> turns_;
   std::vector<actor_turn*> idle_turns_;
 };

@@ -184,9 +184,6 @@ void actor_core::die(death why, const std::exception_ptr& cause, bool ends_here)
     add_ref();
   }
   actor_registry::free_name(*this);
-  if (why == death::killed && process_ != nullptr) {
-    internal::process_pool::instance().kill(*process_);
-  }
   if (was_asking && placement_lane::instance().withdraw(record_.id) != nullptr) {
     const std::lock_guard lock{mutex_};
     is_asking_ = false;
@@ -198,6 +195,10 @@ void actor_core::die(death why, const std::exception_ptr& cause, bool ends_here)
       internal::publish_early(*node, error);
     }
     node->release_ref();
+  }
+  if (why == death::killed && process_ != nullptr) {
+    // After that: the call that runs there has its outcome, and not that of a crash.
+    internal::process_pool::instance().kill(*process_);
   }
   for (task_node* node : calls.ready) {
     internal::fail_ready_task(*node, error);
@@ -305,7 +306,8 @@ actor_core::departure actor_core::take_departure_locked(const task_node& call) n
 
 bool actor_core::is_idle_locked() const noexcept {
   return constructor_ == nullptr && !is_asking_ && !is_being_made_again_ && running_.empty() &&
-         returning_ == 0 && in_stream_.empty() && lines_.empty() && std::all_of(groups_.begin(), groups_.end(), [](const call_group& group) {
+         returning_ == 0 && in_stream_.empty() && lines_.empty() &&
+         std::all_of(groups_.begin(), groups_.end(), [](const call_group& group) {
            return group.mailbox.empty() && group.scheduled == 0 && group.in_place == 0;
          });
 }

@@ -239,8 +239,7 @@ using internal::actor_leaving;
 // In the process of an actor with isolation::process, what that knows of it; else null.
 actor_here* find_actor_here() noexcept {
   const internal::execution* current = internal::this_thread_state.current;
-  const bool is_here = current != nullptr &&
-                       current->node->lane == detail::task_lane::actor_call &&
+  const bool is_here = current != nullptr && current->node->lane == detail::task_lane::actor_call &&
                        current->node->lane_data == nullptr;
   return is_here ? &actor_here::instance() : nullptr;
 }
@@ -249,8 +248,9 @@ actor_here* find_actor_here() noexcept {
 
 void end() {
   if (actor_here* here = find_actor_here()) {
-    here->leave(actor_leaving::end, {},
-                std::make_exception_ptr(actor_died_error{"narke::this_actor::end: the actor ends"}));
+    here->leave(
+        actor_leaving::end, {},
+        std::make_exception_ptr(actor_died_error{"narke::this_actor::end: the actor ends"}));
   }
   detail::actor_core& actor = detail::this_actor_core("end");
   leave(actor, detail::death::exited, nullptr, actor.error_of(detail::death::exited, nullptr));

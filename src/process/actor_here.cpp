@@ -74,9 +74,10 @@ method_words read_method(message_reader& from) {
   const bool is_offset = from.read<bool>();
   method_words words;
   words.adjustment = static_cast<std::ptrdiff_t>(from.read<std::int64_t>());
-  words.function = is_offset ? static_cast<std::uintptr_t>(from.read<std::uint64_t>())
-                             : reinterpret_cast<std::uintptr_t>(
-                                   internal::find(from.read<internal::code_location>()));
+  words.function =
+      is_offset
+          ? static_cast<std::uintptr_t>(from.read<std::uint64_t>())
+          : reinterpret_cast<std::uintptr_t>(internal::find(from.read<internal::code_location>()));
   return words;
 }
 

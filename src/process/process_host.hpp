@@ -2,8 +2,8 @@
 // pool makes it and watches it; what its end means is the actor's to say.
 //
 // Life of such a process:
-//  1. The constructor's call starts it, as any call that finds no idle worker, and it stays with the
-//     host when that call is answered, well or not.
+//  1. The constructor's call starts it, as any call that finds no idle worker, and it stays with
+//     the host when that call is answered, well or not.
 //  2. Later calls are made in it, one at a time. Nobody else gets it.
 //  3. It ends: by itself, by a limit or a cancel, or by kill. A call that runs finds that out, and
 //     says so (host_call); else the keeper does, and calls lost(), once for each process. Both hold
@@ -59,7 +59,7 @@ struct host_call {
   bool is_process_gone = false;
   bool has_begun = true;  ///< else the body has not run
   actor_leaving leaving = actor_leaving::not_at_all;
-  std::string reason;           ///< of actor_leaving::lost
+  std::string reason;             ///< of actor_leaving::lost
   bool is_left_by_throw = false;  ///< the body ended by the exception that asks for the end
 };
 

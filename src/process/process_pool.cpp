@@ -31,9 +31,9 @@ constexpr int state_end_ms = 5'000;  // for the destructor of an actor's state
 }
 
 [[noreturn]] void throw_ended_before(const isolated_call& call, const process_end& end) {
-  throw worker_crashed_error{fmt::format(
-      "{}, attempt {}: the process of its actor ended by {} before the call began",
-      call.display_name, call.attempt, end.text)};
+  throw worker_crashed_error{
+      fmt::format("{}, attempt {}: the process of its actor ended by {} before the call began",
+                  call.display_name, call.attempt, end.text)};
 }
 
 // A serializer of the user's may throw: the worker is none the worse for it.
@@ -207,9 +207,8 @@ std::optional<process_end> process_pool::attempt(running_call& running,
     const bool is_answered = wait_until_ready(worker) && begin_call(running, worker) &&
                              send_message(worker.socket(), message_kind::call, request) &&
                              receive_answer(running, worker, answer);
-    const bool is_started =
-        worker.calls != 0 &&
-        worker.control().started.load(std::memory_order_acquire) == worker.calls;
+    const bool is_started = worker.calls != 0 && worker.control().started.load(
+                                                     std::memory_order_acquire) == worker.calls;
     if (call.hosted != nullptr) {
       call.hosted->has_begun = is_answered || is_started;
     }
@@ -261,7 +260,7 @@ bool process_pool::wait_until_ready(worker_process& worker) {
 bool process_pool::begin_call(running_call& running, worker_process& worker) {
   const bool is_limited = running.call->memory_bytes > 0;
   // What an actor has kept since it was made is its own.
-  const std::int64_t bytes = !is_limited                          ? 0
+  const std::int64_t bytes = !is_limited                       ? 0
                              : running.call->hosted != nullptr ? worker.fresh_bytes
                                                                : worker.resident_bytes();
   const std::lock_guard lock{mutex_};

@@ -131,8 +131,8 @@ class process_pool {
   std::mutex mutex_;
   std::condition_variable spawned_;
   // Guarded by mutex_.
-  std::vector<worker_ptr> all_;  // but for those that are ending
-  std::deque<worker_ptr> idle_;  // used last at the back
+  std::vector<worker_ptr> all_;       // but for those that are ending
+  std::deque<worker_ptr> idle_;       // used last at the back
   std::vector<process_host*> hosts_;  // that have a worker
   std::vector<ending_worker> ending_;
   std::unordered_map<const detail::task_node*, running_call*> running_;

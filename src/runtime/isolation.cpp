@@ -77,9 +77,9 @@ void run_in_process_of_actor(task_node& node, detail::isolated_part& part) {
   std::exception_ptr thrown;
   try {
     isolated_call call = call_of(node, part);
-    call.display_name = fmt::format("{} of {}",
-                                    hosted.makes_state ? "the constructor" : call.display_name,
-                                    actor.display_name());
+    call.display_name =
+        fmt::format("{} of {}", hosted.makes_state ? "the constructor" : call.display_name,
+                    actor.display_name());
     call.memory_bytes = actor.memory_bytes();
     call.hosted = &hosted;
     process_pool::instance().run(call);
