@@ -440,6 +440,7 @@ void actor_core::run_gpu_call(task_node& node, cpu_hold hold) noexcept {
 // Before its results are published: who then calls again finds the actor free.
 void actor_core::end_call(task_node& node) noexcept {
   departure leaving;
+  loss lost;
   bool opens = false;
   {
     const std::lock_guard lock{mutex_};
@@ -449,7 +450,9 @@ void actor_core::end_call(task_node& node) noexcept {
     const bool is_returning = node.gpu == nullptr && node.is_to_run_again;
     if (is_returning) [[unlikely]] {
       ++returning_;
-    } else if (&node != begun_constructor_ && pending_calls_ != 0) {
+    } else if (&node == begun_constructor_) {
+      begun_constructor_ = nullptr;  // a method's node may lie there next
+    } else if (pending_calls_ != 0) {
       --pending_calls_;
     }
     if (!departures_.empty()) [[unlikely]] {
@@ -461,7 +464,9 @@ void actor_core::end_call(task_node& node) noexcept {
         streamed->second.thrown = leaving.thrown;
       }
     }
-    if (leaving.call == nullptr && phase_ == phase::constructing) {
+    if (leaving.call != nullptr && leaving.why == death::lost) {
+      lost = lose_locked(leaving.cause);
+    } else if (leaving.call == nullptr && phase_ == phase::constructing) {
       if (const std::exception_ptr failed = node.slot(0)->error()) {
         leaving = {&node, death::constructor_failed, failed};
       } else {
@@ -475,7 +480,7 @@ void actor_core::end_call(task_node& node) noexcept {
   }
   if (leaving.call != nullptr) {
     if (leaving.why == death::lost) {
-      lose(leaving.cause);
+      finish_loss(lost, leaving.cause, true);
     } else {
       die(leaving.why, leaving.cause);
     }

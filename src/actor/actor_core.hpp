@@ -28,9 +28,9 @@
 // A call that is lost with its actor, and may be given again (max_task_retries):
 //  1. Its thread asks was_call_lost, once its body has ended: it is to run again, and is not
 //     published.
-//  2. end_call counts it as returning, so that step 3 of a loss waits for it. What loses the actor
-//     comes after: a departure is looked at there. A GPU call counts from its begin until its work
-//     is complete.
+//  2. end_call counts it as returning, so that step 3 of a loss waits for it, and begins the loss
+//     at once: no other call comes between. A GPU call counts from its begin until its work is
+//     complete.
 //  3. give_again puts it before the calls of its submitter that came after it, or fails it when the
 //     actor is dead by then.
 #pragma once
@@ -269,6 +269,12 @@ class actor_core {
     std::vector<task_node*> running;  // with one of our own
   };
   [[nodiscard]] doomed_calls take_calls_locked();
+  struct loss {
+    bool is_made_again = false;
+    task_node* unbegun = nullptr;  // a constructor call that is to be failed
+  };
+  [[nodiscard]] loss lose_locked(const std::exception_ptr& cause) noexcept;
+  void finish_loss(const loss& begun, const std::exception_ptr& cause, bool ends_here) noexcept;
   [[nodiscard]] task_node* begin_loss_locked(const std::exception_ptr& cause) noexcept;
   static void fail_waiting(task_node& node, const std::exception_ptr& error) noexcept;
   [[nodiscard]] std::exception_ptr death_error_locked() const;
@@ -311,7 +317,7 @@ class actor_core {
   double restarts_left_ = 0;          // below 0: without end
   task_node* constructor_ = nullptr;  // while it arrives
   bool constructor_has_arguments_ = false;
-  const task_node* begun_constructor_ = nullptr;              // the last that came into the mailbox
+  const task_node* begun_constructor_ = nullptr;              // in the mailbox, or running
   std::vector<call_group> groups_;                            // the first is the actor's own
   std::unordered_map<line_key, line, line_key_hash> lines_;   // none is empty
   std::unordered_map<const task_node*, place_in_line> held_;  // where a held call stands

@@ -247,6 +247,7 @@ task_node* actor_core::begin_loss_locked(const std::exception_ptr& cause) noexce
   if (phase_ == phase::constructing && !mailbox.empty() && mailbox.front() == begun_constructor_) {
     unbegun = mailbox.front();
     mailbox.pop_front();
+    begun_constructor_ = nullptr;
   }
   phase_ = phase::restarting;
   cause_ = cause;
@@ -259,31 +260,40 @@ bool actor_core::may_be_made_again_locked() const noexcept {
   return phase_ != phase::dead && restarts_left_ != 0 && source_ != nullptr;
 }
 
+actor_core::loss actor_core::lose_locked(const std::exception_ptr& cause) noexcept {
+  const bool is_lost_already = phase_ == phase::restarting;  // by another method that ran
+  loss begun;
+  begun.is_made_again = is_lost_already || (may_be_made_again_locked() && !internal::is_draining());
+  if (begun.is_made_again && !is_lost_already && phase_ != phase::arriving) {
+    begun.unbegun = begin_loss_locked(cause);
+  }
+  return begun;
+}
+
+void actor_core::finish_loss(const loss& begun, const std::exception_ptr& cause,
+                             bool ends_here) noexcept {
+  if (!begun.is_made_again) {
+    die(death::lost, cause, ends_here);
+    return;
+  }
+  if (begun.unbegun != nullptr) {
+    internal::fail_ready_task(*begun.unbegun, cause);
+  }
+  end_here_or_by_turn(ends_here);
+}
+
 void actor_core::lose(const std::exception_ptr& cause, bool ends_here,
                       std::optional<int> after_restarts) noexcept {
-  task_node* unbegun = nullptr;
-  bool is_made_again = false;
-  add_ref();
+  loss begun;
   {
     const std::lock_guard lock{mutex_};
     if (after_restarts && *after_restarts != restarts()) {
-      refs_.fetch_sub(1, std::memory_order_acq_rel);  // never the last: who calls has one
       return;
     }
-    const bool is_lost_already = phase_ == phase::restarting;  // by another method that ran
-    is_made_again = is_lost_already || (may_be_made_again_locked() && !internal::is_draining());
-    if (is_made_again && !is_lost_already && phase_ != phase::arriving) {
-      unbegun = begin_loss_locked(cause);
-    }
+    begun = lose_locked(cause);
+    add_ref();
   }
-  if (!is_made_again) {
-    die(death::lost, cause, ends_here);
-  } else {
-    if (unbegun != nullptr) {
-      internal::fail_ready_task(*unbegun, cause);
-    }
-    end_here_or_by_turn(ends_here);
-  }
+  finish_loss(begun, cause, ends_here);
   release_ref();
 }
 
