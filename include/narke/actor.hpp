@@ -9,8 +9,15 @@
 // An actor is *lost* when its GPU is, or when one of its methods calls this_actor::fail. With
 // max_restarts it is then made again, by the same constructor with the same arguments: its state is
 // that of a new object, its name, its handles and the calls that wait stay. Methods that run when
-// it is lost end on the lost state, and their results count. A killed actor, one that ended itself
-// by this_actor::end, and one whose constructor threw are not made again.
+// it is lost end on the lost state, and their results count. The call that was lost with it (the
+// method that called this_actor::fail, those on the GPU) fails, or is given again before the later
+// calls of its submitter, up to max_task_retries times: its method may so have run more than once.
+// What a method throws by itself is its result, and never tried again. A killed actor, one that
+// ended itself by this_actor::end, and one whose constructor threw are not made again.
+//
+// With isolation::process the state is in a process of its own, where T's methods are called, one
+// at a time; they take and return what is narke::serializable. That the process ends is a loss of
+// the actor by worker_crashed_error. See docs/isolation.md.
 #pragma once
 
 #include <cstddef>
@@ -23,7 +30,9 @@
 #include <vector>
 
 #include <narke/detail/gpu_task_impl.hpp>
+#include <narke/detail/isolated_actor.hpp>
 #include <narke/detail/task_impl.hpp>
+#include <narke/detail/task_info_ref.hpp>
 #include <narke/object_ref.hpp>
 #include <narke/options.hpp>
 
@@ -55,16 +64,20 @@ NARKE_EXPORT actor_core* find_actor(const std::string& name, const std::type_inf
 NARKE_EXPORT void submit_constructor(actor_core& actor, task_node& node) noexcept;
 NARKE_EXPORT void submit_call(actor_core& actor, task_node& node) noexcept;
 NARKE_EXPORT void kill_actor(actor_core& actor);
-/// Checks that a runtime takes tasks, and that the actor may have one call more, which is then
-/// counted as pending. Throws pending_calls_limit_exceeded, and as check_can_submit.
-NARKE_EXPORT void check_can_call(actor_core& actor);
-/// A call that check_can_call counted could not be made.
-NARKE_EXPORT void give_back_call(actor_core& actor) noexcept;
-/// Throws std::invalid_argument for a group that the actor has not.
 struct method_settings {
   call_settings of_call;
   std::size_t stream_buffer = 64;
+  task_info_ref info;  ///< null: as the actor has it
 };
+/// Checks that a runtime takes tasks, and that the actor may have one call more, which is then
+/// counted as pending. Returns what the call has to follow; null for nothing. Throws
+/// std::invalid_argument when it may have to be given again and cannot be,
+/// pending_calls_limit_exceeded, and as check_can_submit.
+NARKE_EXPORT const task_info* check_can_call(actor_core& actor, const method_settings& settings,
+                                             bool is_repeatable);
+/// A call that check_can_call counted could not be made.
+NARKE_EXPORT void give_back_call(actor_core& actor) noexcept;
+/// Throws std::invalid_argument for a group that the actor has not, or a bad number.
 NARKE_EXPORT method_settings settings_for_method(const actor_core& actor,
                                                  const call_options& options);
 /// Makes the constructor call of an actor again, each time with the same arguments.
@@ -88,6 +101,8 @@ NARKE_EXPORT actor_core* this_actor_handle(const std::type_info& type);
 NARKE_EXPORT void set_actor_state(actor_core& actor, void* state,
                                   void (*destroy)(void* state) noexcept) noexcept;
 NARKE_EXPORT void* actor_state(const actor_core& actor) noexcept;
+/// Whether its state is in a process of its own.
+[[nodiscard]] NARKE_EXPORT bool is_isolated(const actor_core& actor) noexcept;
 [[noreturn]] NARKE_EXPORT void throw_empty_handle(const char* call);
 
 // Calls the constructor of T and gives the object to the actor.
@@ -97,13 +112,8 @@ struct construct_actor {
 
   template <class... A>
   void operator()(A&&... arguments) const {
-    T* state = nullptr;
-    if constexpr (std::is_constructible_v<T, A...>) {
-      state = new T(std::forward<A>(arguments)...);
-    } else {
-      state = new T{std::forward<A>(arguments)...};
-    }
-    set_actor_state(*actor, state, [](void* object) noexcept { delete static_cast<T*>(object); });
+    set_actor_state(*actor, make_state<T>(std::forward<A>(arguments)...),
+                    [](void* object) noexcept { delete static_cast<T*>(object); });
   }
 };
 
@@ -336,28 +346,94 @@ struct handle_access {
 
 namespace detail {
 
+// Makes the call as a Node, and submits it.
+template <class Node, class T, class Method, class... A>
+typename Node::refs make_call(actor_core& actor, Method method, const method_settings& settings,
+                              const source_location& location, A&&... arguments) {
+  const task_info* info = check_can_call(actor, settings, Node::is_repeatable);
+  Node* call = nullptr;
+  try {
+    call = new Node{call_method<T, Method>{method, &actor}, std::forward<A>(arguments)...};
+  } catch (...) {
+    give_back_call(actor);
+    throw;
+  }
+  if (info != nullptr) {
+    add_ref(*info);
+    call->info = info;
+  }
+  call->location = location;
+  call->of_call = settings.of_call;
+  if constexpr (Node::makes_stream) {
+    call->limit_to(settings.stream_buffer);
+  }
+  typename Node::refs refs = call->make_refs();
+  submit_call(actor, *call);
+  return refs;
+}
+
+// The node of a call in the actor's process; `can_be`: whether it can be made there.
+template <class T, class Method, std::size_t N, class Parameters>
+struct call_elsewhere {
+  static constexpr bool can_be = false;
+  [[noreturn]] static void refuse() {
+    refuse_isolation("a method that works on the GPU of its actor,", typeid(Method));
+  }
+};
+template <class T, class Method, std::size_t N, class... P>
+struct call_elsewhere<T, Method, N, parameter_list<P...>> {
+  using holder = owned_callable<call_method<T, Method>>;
+  using node = isolated_call<T, Method, holder, N, P...>;
+  static constexpr bool can_be = can_be_isolated<call_here<T, Method>, sent_method<Method>, P...>;
+  [[noreturn]] static void refuse() {
+    refuse_isolation_of<call_here<T, Method>, sent_method<Method>, P...>();
+  }
+};
+template <class T, class Method, std::size_t N, class... P>
+struct call_elsewhere<T, Method, N, parameter_list<gpu_context&, P...>>
+    : call_elsewhere<T, Method, N, void> {};
+
 template <std::size_t N, class Parameters, class T, class Method, class... A>
 auto launch_call(const actor_handle<T>& handle, Method method, const method_settings& settings,
                  const source_location& location, A&&... arguments) {
   using node = typename call_node<owned_callable<call_method<T, Method>>, N, Parameters>::type;
   actor_core& actor = handle_access::checked(handle, "remote");
-  check_can_call(actor);
-  node* call = nullptr;
-  try {
-    call = new node{call_method<T, Method>{method, &actor}, std::forward<A>(arguments)...};
-  } catch (...) {
-    give_back_call(actor);
-    throw;
+  if (is_isolated(actor)) [[unlikely]] {
+    using elsewhere = call_elsewhere<T, Method, N, Parameters>;
+    if constexpr (elsewhere::can_be) {
+      return make_call<typename elsewhere::node, T>(actor, method, settings, location,
+                                                    std::forward<A>(arguments)...);
+    } else {
+      elsewhere::refuse();
+    }
   }
-  call->location = location;
-  call->of_call = settings.of_call;
-  if constexpr (node::makes_stream) {
-    call->limit_to(settings.stream_buffer);
-  }
-  typename node::refs refs = call->make_refs();
-  submit_call(actor, *call);
-  return refs;
+  return make_call<node, T>(actor, method, settings, location, std::forward<A>(arguments)...);
 }
+
+// The same of a constructor.
+template <class T, class Parameters>
+struct constructor_elsewhere {
+  static constexpr bool can_be = false;
+  [[noreturn]] static void refuse() {
+    refuse_isolation("a constructor that works on the GPU of its actor, of", typeid(T));
+  }
+};
+template <class T, class... P>
+struct constructor_elsewhere<T, parameter_list<P...>> {
+  using holder = owned_callable<construct_actor<T>>;
+  using parameters = parameter_list<typename sent_parameter<P>::type...>;
+  struct call {
+    using type = isolated_constructor<T, holder, typename sent_parameter<P>::type...>;
+    using arguments = std::tuple<argument<typename sent_parameter<P>::type>...>;
+  };
+  static constexpr bool can_be =
+      makes<T, typename sent_parameter<P>::type...> &&
+      can_be_isolated<construct_here<T>, typename sent_parameter<P>::type...>;
+  [[noreturn]] static void refuse() { refuse_isolation_of<construct_here<T>, P...>(); }
+};
+template <class T, class... P>
+struct constructor_elsewhere<T, parameter_list<gpu_context&, P...>>
+    : constructor_elsewhere<T, void> {};
 
 }  // namespace detail
 
@@ -365,12 +441,13 @@ template <class T, class Method, std::size_t N, class... P>
 class actor_method<T, Method, N, detail::parameter_list<P...>> {
  public:
   actor_method(actor_handle<T> handle, Method method, detail::method_settings settings = {})
-      : handle_{std::move(handle)}, method_{method}, settings_{settings} {}
+      : handle_{std::move(handle)}, method_{method}, settings_{std::move(settings)} {}
 
   /// Calls the method and returns at once with the ref to its result, or with N refs. On a dead
   /// actor `get` of the ref throws actor_died_error. Throws pending_calls_limit_exceeded when the
   /// actor has max_pending_calls calls that are not done, std::invalid_argument for an empty
-  /// handle or ref, and as a task's remote. Any thread.
+  /// handle or ref, or when max_task_retries is set and an argument cannot be given twice, and as a
+  /// task's remote. Any thread.
   auto remote(detail::argument<P>... arguments,
               source_location location = source_location::current()) const {
     return detail::launch_call<N, detail::parameter_list<P...>>(handle_, method_, settings_,
@@ -400,7 +477,7 @@ template <class T, class Method, std::size_t N, class... P>
 class actor_method<T, Method, N, detail::parameter_list<gpu_context&, P...>> {
  public:
   actor_method(actor_handle<T> handle, Method method, detail::method_settings settings = {})
-      : handle_{std::move(handle)}, method_{method}, settings_{settings} {}
+      : handle_{std::move(handle)}, method_{method}, settings_{std::move(settings)} {}
 
   /// As of any other method.
   auto remote(detail::argument<P, detail::task_place::gpu>... arguments,
@@ -446,21 +523,30 @@ class actor_class {
   actor_handle<T> remote(A&&... arguments) const {
     using parameters = decltype(detail::constructor_parameters_of<T, A...>());
     detail::check_can_submit(nullptr);
-    return make(parameters{}, std::forward<A>(arguments)...);
+    if (options_.isolation == isolation::process) {
+      using elsewhere = detail::constructor_elsewhere<T, parameters>;
+      if constexpr (elsewhere::can_be) {
+        return make<typename elsewhere::call>(typename elsewhere::parameters{},
+                                              std::forward<A>(arguments)...);
+      } else {
+        elsewhere::refuse();
+      }
+    }
+    using holder = detail::owned_callable<detail::construct_actor<T>>;
+    return make<detail::call_node<holder, 0, parameters>>(parameters{},
+                                                          std::forward<A>(arguments)...);
   }
 
  private:
-  template <class... P, class... A>
+  template <class Call, class... P, class... A>
   actor_handle<T> make(detail::parameter_list<P...> parameters, A&&... arguments) const {
     static_assert(detail::makes<T, P...>, "narke::actor: no constructor takes these arguments");
-    using holder = detail::owned_callable<detail::construct_actor<T>>;
-    using call_node = detail::call_node<holder, 0, detail::parameter_list<P...>>;
-    using node = typename call_node::type;
+    using node = typename Call::type;
     std::unique_ptr<const detail::constructor_source> source;
     if (options_.max_restarts != 0) {
-      source = kept<node, typename call_node::arguments>(parameters, arguments...);
+      source = kept<node, typename Call::arguments>(parameters, arguments...);
     }
-    typename call_node::arguments checked{std::forward<A>(arguments)...};
+    typename Call::arguments checked{std::forward<A>(arguments)...};
     const detail::made_actor made = detail::make_or_find_actor(options_for(parameters), typeid(T));
     auto handle = detail::handle_access::adopt<T>(*made.actor);
     if (!made.is_made) {

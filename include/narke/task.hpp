@@ -36,7 +36,7 @@ auto launch_isolated(const callable_source<F>& source, const task_info* info,
                      const source_location& location, parameter_list<P...>, A&&... arguments) {
   using holder = typename callable_source<F>::template holder<P...>;
   using node = isolated_task<holder, N, P...>;
-  submission permit{info, true};  // the worker is given copies
+  submission permit{info, node::is_repeatable};
   auto* made = new node{source.template source<holder>(), std::forward<A>(arguments)...};
   permit.pass_on();
   return launch(made, info, location);

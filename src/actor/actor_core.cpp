@@ -41,6 +41,25 @@ std::size_t concurrency_of(const actor_options& options) {
   return static_cast<std::size_t>(all);
 }
 
+// What calls follow that may be given again so often.
+task_info_ref info_with(double max_task_retries, isolation where) {
+  task_options rules;
+  rules.num_cpus = 0;
+  rules.max_retries = max_task_retries;
+  rules.isolation = where;
+  return task_info_ref{rules};
+}
+
+bool is_device_loss(const std::exception_ptr& error) noexcept {
+  try {
+    std::rethrow_exception(error);
+  } catch (const device_lost_error&) {
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
 }  // namespace
 
 actor_core::actor_core(const actor_options& options, const std::type_info& type)
@@ -53,6 +72,11 @@ actor_core::actor_core(const actor_options& options, const std::type_info& type)
       max_pending_calls_{options.max_pending_calls < 0
                              ? SIZE_MAX
                              : static_cast<std::size_t>(double{options.max_pending_calls})},
+      info_of_calls_{options.max_task_retries == 0 && options.isolation == isolation::thread
+                         ? task_info_ref{}
+                         : info_with(options.max_task_retries, options.isolation)},
+      process_{options.isolation == isolation::process ? std::make_unique<own_process>(*this)
+                                                       : nullptr},
       restarts_left_{options.max_restarts} {
   groups_.push_back({"", static_cast<std::size_t>(double{options.max_concurrency})});
   for (const auto& [name, limit] : options.concurrency_groups) {
@@ -340,6 +364,9 @@ void actor_core::take_turn(actor_turn& turn) noexcept {
 }
 
 bool actor_core::try_call_in_place(task_node& node) noexcept {
+  if (node.keeps_arguments) {
+    return false;  // who asks takes its result for there, and it may have to be given again
+  }
   internal::borrowed_cpu cpu;
   if (!cpu || !methods_take_permit_ || node.gpu != nullptr) {
     return false;
@@ -395,6 +422,10 @@ void actor_core::run_call(task_node& node, cpu_hold hold,
 // engine publishes the results, at the end of the stream.
 void actor_core::run_gpu_call(task_node& node, cpu_hold hold) noexcept {
   node.add_ref();
+  if (node.keeps_arguments) {
+    const std::lock_guard lock{mutex_};
+    in_stream_.insert_or_assign(&node, call_in_stream{restarts(), nullptr});
+  }
   {
     const internal::cpu_scope cpu{hold, hold == cpu_hold::placement && !methods_take_permit_
                                             ? &record_
@@ -408,19 +439,34 @@ void actor_core::run_gpu_call(task_node& node, cpu_hold hold) noexcept {
 
 // Before its results are published: who then calls again finds the actor free.
 void actor_core::end_call(task_node& node) noexcept {
-  departure leaving{};
+  departure leaving;
+  loss lost;
   bool opens = false;
   {
     const std::lock_guard lock{mutex_};
     running_.erase(std::find(running_.begin(), running_.end(), &node));
     --groups_[node.of_call.group].running;
-    if (&node != begun_constructor_ && pending_calls_ != 0) {
+    // Whoever completes a GPU call may write to it by now.
+    const bool is_returning = node.gpu == nullptr && node.is_to_run_again;
+    if (is_returning) [[unlikely]] {
+      ++returning_;
+    } else if (&node == begun_constructor_) {
+      begun_constructor_ = nullptr;  // a method's node may lie there next
+    } else if (pending_calls_ != 0) {
       --pending_calls_;
     }
     if (!departures_.empty()) [[unlikely]] {
       leaving = take_departure_locked(node);
+      if (is_returning && !leaving.has_begun) {
+        unbegun_.push_back(&node);
+      }
+      if (const auto streamed = in_stream_.find(&node); streamed != in_stream_.end()) {
+        streamed->second.thrown = leaving.thrown;
+      }
     }
-    if (leaving.call == nullptr && phase_ == phase::constructing) {
+    if (leaving.call != nullptr && leaving.why == death::lost) {
+      lost = lose_locked(leaving.cause);
+    } else if (leaving.call == nullptr && phase_ == phase::constructing) {
       if (const std::exception_ptr failed = node.slot(0)->error()) {
         leaving = {&node, death::constructor_failed, failed};
       } else {
@@ -434,11 +480,110 @@ void actor_core::end_call(task_node& node) noexcept {
   }
   if (leaving.call != nullptr) {
     if (leaving.why == death::lost) {
-      lose(leaving.cause);
+      finish_loss(lost, leaving.cause, true);
     } else {
       die(leaving.why, leaving.cause);
     }
   }
+}
+
+// By its own departure; or, on a GPU, with the device that the actor was on.
+bool actor_core::was_call_lost(const task_node& node) const noexcept {
+  const std::exception_ptr& error = const_cast<task_node&>(node).slot(0)->error();
+  const internal::task_rules* const rules = node.info->rules();
+  const bool is_device = node.gpu != nullptr && is_device_loss(error);
+  const bool has_left = rules != nullptr && rules->has_left(node.attempt);
+  const std::lock_guard lock{mutex_};
+  if (phase_ != phase::restarting && !may_be_made_again_locked()) {
+    return false;
+  }
+  if (const auto streamed = in_stream_.find(&node); has_left && streamed != in_stream_.end()) {
+    const call_in_stream& its = streamed->second;
+    if (its.thrown == error || (is_device && its.restarts != restarts())) {
+      return true;
+    }
+  }
+  return std::any_of(departures_.begin(), departures_.end(), [&](const departure& each) {
+    return each.call == &node && each.why == death::lost && each.thrown == error &&
+           (has_left || !each.has_begun);
+  });
+}
+
+void actor_core::give_again(task_node& node) noexcept {
+  add_ref();
+  node.add_ref();  // the mailbox's
+  node.add_ref();  // for the look at the mark
+  lose_by_streamed(node);
+  actor_turn* turn = nullptr;
+  std::exception_ptr dead;
+  {
+    const std::lock_guard lock{mutex_};
+    if (node.gpu != nullptr) {
+      in_stream_.erase(&node);
+      pending_calls_ += max_pending_calls_ != SIZE_MAX ? 1 : 0;
+    } else {
+      --returning_;
+    }
+    node.attempt += std::erase(unbegun_, &node) == 0 ? 1 : 0;
+    if (phase_ == phase::dead) {
+      dead = death_error_locked();
+    } else {
+      node.set_state(task_state::ready);
+      put_before_later_calls_locked(node);
+      turn = next_turn_locked(node.of_call.group);
+    }
+  }
+  schedule(turn);
+  if (dead) {
+    node.set_state(task_state::claimed);
+    internal::finish_with_error(node, dead);
+    node.release_ref();
+  } else if (node.slot(0)->look_for_stop() && node.claim(task_state::ready)) {
+    internal::finish_with_error(node, internal::cancelled_error(node));
+  }
+  if (node.gpu == nullptr) {
+    end_if_done();
+  } else {
+    end_by_turn_if_done();
+  }
+  node.release_ref();
+  release_ref();
+}
+
+// The body of a GPU call has asked for it, and its work is complete before its turn has ended.
+void actor_core::lose_by_streamed(const task_node& node) noexcept {
+  departure leaving;
+  if (node.gpu != nullptr) {
+    const std::lock_guard lock{mutex_};
+    leaving = take_departure_locked(node);
+  }
+  if (leaving.call != nullptr) {
+    lose(leaving.cause, false);
+  }
+}
+
+// A submitter's calls have rising ids. Those before it in the mailbox with lower ids are its own
+// that were lost with it, or others'.
+void actor_core::put_before_later_calls_locked(task_node& node) {
+  auto& mailbox = groups_[node.of_call.group].mailbox;
+  auto place = mailbox.begin();
+  while (place != mailbox.end() && (*place == begun_constructor_ || (*place)->id < node.id)) {
+    ++place;
+  }
+  mailbox.insert(place, &node);
+}
+
+void actor_core::call_is_settled(const task_node& node) noexcept {
+  if (node.gpu == nullptr) {
+    return;
+  }
+  {
+    const std::lock_guard lock{mutex_};
+    if (in_stream_.erase(&node) == 0) {
+      return;
+    }
+  }
+  end_by_turn_if_done();
 }
 
 void actor_core::set_state(void* state, void (*destroy)(void*) noexcept) noexcept {
@@ -541,15 +686,16 @@ call_settings actor_core::settings_for(const call_options& options) const {
     }
     settings.group = static_cast<std::uint16_t>(found - groups_.begin());
   }
-  if (options.max_task_retries) {
-    internal::check_whole("max_task_retries", *options.max_task_retries, -1, 1e9);
-    if (*options.max_task_retries != 0) {
-      internal::throw_not_there_yet("max_task_retries",
-                                    fmt::format("{}", double{*options.max_task_retries}),
-                                    "call the method again when get throws actor_died_error");
-    }
-  }
   return settings;
+}
+
+task_info_ref actor_core::info_for(const call_options& options) const {
+  if (!options.max_task_retries) {
+    return info_of_calls_;
+  }
+  internal::check_whole("max_task_retries", *options.max_task_retries, -1, 1e9);
+  return info_with(*options.max_task_retries,
+                   is_isolated() ? isolation::process : isolation::thread);
 }
 
 }  // namespace narke::detail

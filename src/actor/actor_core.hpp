@@ -20,6 +20,19 @@
 //  3. The same thread makes the constructor call again, which goes the way of the first: arguments,
 //     resources, mailbox. Calls that waited in mailboxes and lines wait on.
 // A kill at any of these steps wins: who comes to the next one finds the actor dead.
+//
+// The state of an actor with isolation::process is in a process of its own (actor_process.cpp),
+// where its calls are made one at a time. When that ends, the actor is lost. A call that has found
+// its process gone before its body began is given again in any case.
+//
+// A call that is lost with its actor, and may be given again (max_task_retries):
+//  1. Its thread asks was_call_lost, once its body has ended: it is to run again, and is not
+//     published.
+//  2. end_call counts it as returning, so that step 3 of a loss waits for it, and begins the loss
+//     at once: no other call comes between. A GPU call counts from its begin until its work is
+//     complete.
+//  3. give_again puts it before the calls of its submitter that came after it, or fails it when the
+//     actor is dead by then.
 #pragma once
 
 #include <atomic>
@@ -29,14 +42,17 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <typeindex>
 #include <unordered_map>
 #include <vector>
 
 #include <narke/actor.hpp>
+#include <narke/detail/task_info_ref.hpp>
 #include <narke/options.hpp>
 
+#include "process/process_host.hpp"
 #include "resources/resource_request.hpp"
 #include "worker/placement_lane.hpp"
 #include "worker/thread_state.hpp"
@@ -87,6 +103,10 @@ class actor_core {
   void reserve_call();
   void give_back_call() noexcept;
   [[nodiscard]] call_settings settings_for(const call_options& options) const;
+  /// What calls with these options have to follow; null: nothing.
+  [[nodiscard]] task_info_ref info_for(const call_options& options) const;
+  /// Of calls without options of their own.
+  [[nodiscard]] const task_info* info_of_calls() const noexcept { return info_of_calls_.get(); }
   /// Before submit_constructor. Null: it is never made again.
   void keep_constructor(std::unique_ptr<const constructor_source> source) noexcept;
   /// Appends the calls that run. False when another may begin.
@@ -98,11 +118,38 @@ class actor_core {
   void die(death why, const std::exception_ptr& cause = nullptr, bool ends_here = true) noexcept;
   /// The state is gone or worthless: the actor is made again when it may be, else it dies. Called
   /// by whoever finds out: a device that fails, a process that hosts the actor and ends.
-  void lose(const std::exception_ptr& cause, bool ends_here = true) noexcept;
-  /// From inside `call`, which runs: the actor exits, or is lost, when the body has ended.
-  void leave_by(const task_node& call, death why, std::exception_ptr cause) noexcept;
+  /// `after_restarts`: of the state that is lost; nothing happens when there is another by now.
+  void lose(const std::exception_ptr& cause, bool ends_here = true,
+            std::optional<int> after_restarts = std::nullopt) noexcept;
+  /// How a call that runs ends the actor, once its body has ended.
+  struct departure {
+    const task_node* call = nullptr;
+    death why = death::exited;  ///< or lost
+    std::exception_ptr cause;
+    std::exception_ptr thrown;  ///< what the body ends by, unless it catches it
+    bool has_begun = true;      ///< else its body has not run: the attempt does not count
+  };
+  /// From inside of the call.
+  void leave_by(departure leaving) noexcept;
   /// The error of calls that do not run to their end for that reason.
   [[nodiscard]] std::exception_ptr error_of(death why, const std::exception_ptr& cause) const;
+  /// That of the call in which the actor was lost.
+  [[nodiscard]] std::exception_ptr error_of_lost_call(const std::string& reason,
+                                                      const std::exception_ptr& cause) const;
+
+  // An actor with isolation::process (actor_process.cpp).
+  [[nodiscard]] bool is_isolated() const noexcept { return process_ != nullptr; }
+  [[nodiscard]] std::int64_t memory_bytes() const noexcept { return request_.memory_bytes; }
+  /// Before `node`, a call that runs, is made in the process.
+  [[nodiscard]] internal::host_call begin_in_process(const task_node& node) noexcept;
+  /// After it was. `thrown`: what it ended by; null: it returned. Throws what the call ends by.
+  void end_in_process(const task_node& node, const internal::host_call& made,
+                      const std::exception_ptr& thrown);
+  // Calls that may be given again: steps 1 to 3 above, and the end of one that is not.
+  [[nodiscard]] bool was_call_lost(const task_node& node) const noexcept;
+  void give_again(task_node& node) noexcept;
+  void call_is_settled(const task_node& node) noexcept;
+
   [[nodiscard]] int restarts() const noexcept { return restarts_.load(std::memory_order_relaxed); }
 
   void set_state(void* state, void (*destroy)(void*) noexcept) noexcept;
@@ -127,6 +174,18 @@ class actor_core {
    private:
     actor_core& actor_;
   };
+  class own_process final : public internal::process_host {
+   public:
+    explicit own_process(actor_core& of) noexcept : actor_{of} {}
+    void keep() noexcept override { actor_.add_ref(); }
+    void lost(const std::exception_ptr& why, int restarts) noexcept override {
+      actor_.lose(why, false, restarts);
+      actor_.release_ref();
+    }
+
+   private:
+    actor_core& actor_;
+  };
   enum class phase : std::uint8_t {
     arriving,      ///< the constructor waits for arguments or resources
     constructing,  ///< the constructor is in the mailbox or runs
@@ -142,10 +201,9 @@ class actor_core {
     std::size_t scheduled = 0;  // turns in a queue, or running
     std::size_t in_place = 0;   // calls that run on the thread that waits for them
   };
-  struct departure {
-    const task_node* call;
-    death why;
-    std::exception_ptr cause;
+  struct call_in_stream {
+    int restarts;               // of the actor, when it began
+    std::exception_ptr thrown;  // by its body, to lose the actor
   };
   struct held_call {
     task_node* node;
@@ -176,6 +234,8 @@ class actor_core {
                 internal::borrowed_cpu* borrowed) noexcept;
   void fail_if_dead(task_node& node) noexcept;
   void end_call(task_node& node) noexcept;
+  [[nodiscard]] bool may_be_made_again_locked() const noexcept;
+  void put_before_later_calls_locked(task_node& node);
   /// True: the caller is to submit record_, after the lock.
   [[nodiscard]] bool constructor_is_ready_locked(task_node& node);
   void open() noexcept;
@@ -186,6 +246,8 @@ class actor_core {
   /// A turn whether there are calls or not.
   [[nodiscard]] actor_turn* bare_turn_locked(std::size_t group);
   void end_here_or_by_turn(bool here) noexcept;
+  void end_by_turn_if_done() noexcept;
+  void lose_by_streamed(const task_node& node) noexcept;
   void schedule(actor_turn* turn) noexcept;
   void schedule_all() noexcept;
   /// How many calls of the group may run at once.
@@ -207,6 +269,12 @@ class actor_core {
     std::vector<task_node*> running;  // with one of our own
   };
   [[nodiscard]] doomed_calls take_calls_locked();
+  struct loss {
+    bool is_made_again = false;
+    task_node* unbegun = nullptr;  // a constructor call that is to be failed
+  };
+  [[nodiscard]] loss lose_locked(const std::exception_ptr& cause) noexcept;
+  void finish_loss(const loss& begun, const std::exception_ptr& cause, bool ends_here) noexcept;
   [[nodiscard]] task_node* begin_loss_locked(const std::exception_ptr& cause) noexcept;
   static void fail_waiting(task_node& node, const std::exception_ptr& error) noexcept;
   [[nodiscard]] std::exception_ptr death_error_locked() const;
@@ -220,6 +288,8 @@ class actor_core {
   const std::size_t concurrency_;  // of all groups together
   const bool is_detached_;
   const std::size_t max_pending_calls_;
+  const task_info_ref info_of_calls_;
+  const std::unique_ptr<own_process> process_;  // null: the state is in this process
 
   // Have their own synchronisation.
   std::atomic<std::uint32_t> handles_{1};
@@ -247,13 +317,16 @@ class actor_core {
   double restarts_left_ = 0;          // below 0: without end
   task_node* constructor_ = nullptr;  // while it arrives
   bool constructor_has_arguments_ = false;
-  const task_node* begun_constructor_ = nullptr;              // the last that came into the mailbox
+  const task_node* begun_constructor_ = nullptr;              // in the mailbox, or running
   std::vector<call_group> groups_;                            // the first is the actor's own
   std::unordered_map<line_key, line, line_key_hash> lines_;   // none is empty
   std::unordered_map<const task_node*, place_in_line> held_;  // where a held call stands
   std::vector<task_node*> running_;
-  std::vector<departure> departures_;  // of calls that run
-  std::size_t pending_calls_ = 0;      // made and not done; counted when there is a limit
+  std::vector<departure> departures_;      // of calls that run
+  std::size_t returning_ = 0;              // calls that ended, and are about to be given again
+  std::vector<const task_node*> unbegun_;  // of these, those whose bodies have not run
+  std::unordered_map<const task_node*, call_in_stream> in_stream_;  // GPU calls that may be lost
+  std::size_t pending_calls_ = 0;  // made and not done; counted when there is a limit
   std::deque<actor_turn> turns_;
   std::vector<actor_turn*> idle_turns_;
 };

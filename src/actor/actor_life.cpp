@@ -8,6 +8,7 @@
 #include <narke/errors.hpp>
 
 #include "actor/actor_core.hpp"
+#include "process/process_pool.hpp"
 #include "worker/execute.hpp"
 #include "worker/lifecycle.hpp"
 
@@ -117,6 +118,15 @@ std::exception_ptr actor_core::error_of(death why, const std::exception_ptr& cau
       actor_died_error{fmt::format("{} is dead: {}", display_name(), reason), cause});
 }
 
+std::exception_ptr actor_core::error_of_lost_call(const std::string& reason,
+                                                  const std::exception_ptr& cause) const {
+  return std::make_exception_ptr(actor_died_error{
+      fmt::format("{} was lost in this call: {}. With max_restarts it is made again, and may be "
+                  "called again, by max_task_retries too; else make another",
+                  display_name(), reason),
+      cause});
+}
+
 std::exception_ptr actor_core::death_error_locked() const {
   return error_of(why_, cause_);
 }
@@ -186,6 +196,10 @@ void actor_core::die(death why, const std::exception_ptr& cause, bool ends_here)
     }
     node->release_ref();
   }
+  if (why == death::killed && process_ != nullptr) {
+    // After that: the call that runs there has its outcome, and not that of a crash.
+    internal::process_pool::instance().kill(*process_);
+  }
   for (task_node* node : calls.ready) {
     internal::fail_ready_task(*node, error);
   }
@@ -215,6 +229,17 @@ void actor_core::end_here_or_by_turn(bool here) noexcept {
   schedule(turn);
 }
 
+void actor_core::end_by_turn_if_done() noexcept {
+  actor_turn* turn = nullptr;
+  {
+    const std::lock_guard lock{mutex_};
+    if (is_done_locked() || is_to_be_made_again_locked()) {
+      turn = bare_turn_locked(0);
+    }
+  }
+  schedule(turn);
+}
+
 // Step 1. Returns the constructor call when it has not begun: it is to be failed.
 task_node* actor_core::begin_loss_locked(const std::exception_ptr& cause) noexcept {
   task_node* unbegun = nullptr;
@@ -222,6 +247,7 @@ task_node* actor_core::begin_loss_locked(const std::exception_ptr& cause) noexce
   if (phase_ == phase::constructing && !mailbox.empty() && mailbox.front() == begun_constructor_) {
     unbegun = mailbox.front();
     mailbox.pop_front();
+    begun_constructor_ = nullptr;
   }
   phase_ = phase::restarting;
   cause_ = cause;
@@ -230,32 +256,50 @@ task_node* actor_core::begin_loss_locked(const std::exception_ptr& cause) noexce
   return unbegun;
 }
 
-void actor_core::lose(const std::exception_ptr& cause, bool ends_here) noexcept {
-  task_node* unbegun = nullptr;
-  bool is_made_again = false;
-  add_ref();
+bool actor_core::may_be_made_again_locked() const noexcept {
+  return phase_ != phase::dead && restarts_left_ != 0 && source_ != nullptr;
+}
+
+actor_core::loss actor_core::lose_locked(const std::exception_ptr& cause) noexcept {
+  const bool is_lost_already = phase_ == phase::restarting;  // by another method that ran
+  loss begun;
+  begun.is_made_again = is_lost_already || (may_be_made_again_locked() && !internal::is_draining());
+  if (begun.is_made_again && !is_lost_already && phase_ != phase::arriving) {
+    begun.unbegun = begin_loss_locked(cause);
+  }
+  return begun;
+}
+
+void actor_core::finish_loss(const loss& begun, const std::exception_ptr& cause,
+                             bool ends_here) noexcept {
+  if (!begun.is_made_again) {
+    die(death::lost, cause, ends_here);
+    return;
+  }
+  if (begun.unbegun != nullptr) {
+    internal::fail_ready_task(*begun.unbegun, cause);
+  }
+  end_here_or_by_turn(ends_here);
+}
+
+void actor_core::lose(const std::exception_ptr& cause, bool ends_here,
+                      std::optional<int> after_restarts) noexcept {
+  loss begun;
   {
     const std::lock_guard lock{mutex_};
-    is_made_again = phase_ != phase::dead && restarts_left_ != 0 && source_ != nullptr &&
-                    !internal::is_draining();
-    if (is_made_again && phase_ != phase::restarting && phase_ != phase::arriving) {
-      unbegun = begin_loss_locked(cause);
+    if (after_restarts && *after_restarts != restarts()) {
+      return;
     }
+    begun = lose_locked(cause);
+    add_ref();
   }
-  if (!is_made_again) {
-    die(death::lost, cause, ends_here);
-  } else {
-    if (unbegun != nullptr) {
-      internal::fail_ready_task(*unbegun, cause);
-    }
-    end_here_or_by_turn(ends_here);
-  }
+  finish_loss(begun, cause, ends_here);
   release_ref();
 }
 
-void actor_core::leave_by(const task_node& call, death why, std::exception_ptr cause) noexcept {
+void actor_core::leave_by(departure leaving) noexcept {
   const std::lock_guard lock{mutex_};
-  departures_.push_back({&call, why, std::move(cause)});
+  departures_.push_back(std::move(leaving));
 }
 
 actor_core::departure actor_core::take_departure_locked(const task_node& call) noexcept {
@@ -272,7 +316,8 @@ actor_core::departure actor_core::take_departure_locked(const task_node& call) n
 
 bool actor_core::is_idle_locked() const noexcept {
   return constructor_ == nullptr && !is_asking_ && !is_being_made_again_ && running_.empty() &&
-         lines_.empty() && std::all_of(groups_.begin(), groups_.end(), [](const call_group& group) {
+         returning_ == 0 && in_stream_.empty() && lines_.empty() &&
+         std::all_of(groups_.begin(), groups_.end(), [](const call_group& group) {
            return group.mailbox.empty() && group.scheduled == 0 && group.in_place == 0;
          });
 }
@@ -282,7 +327,8 @@ bool actor_core::is_done_locked() const noexcept {
 }
 
 bool actor_core::is_to_be_made_again_locked() const noexcept {
-  return phase_ == phase::restarting && !is_being_made_again_ && running_.empty();
+  return phase_ == phase::restarting && !is_being_made_again_ && running_.empty() &&
+         returning_ == 0 && in_stream_.empty();
 }
 
 namespace {
@@ -328,6 +374,9 @@ void actor_core::end_if_done() noexcept {
 void actor_core::destroy_state() noexcept {
   if (state_ != nullptr) {
     destroy_(std::exchange(state_, nullptr));
+  }
+  if (process_ != nullptr) {
+    internal::process_pool::instance().end(*process_);  // before what it uses goes back
   }
   if (std::exchange(is_placed_, false)) {
     placement_lane::instance().finished(record_);

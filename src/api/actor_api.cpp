@@ -10,6 +10,7 @@
 
 #include "actor/actor_core.hpp"
 #include "base/forked_child.hpp"
+#include "process/actor_here.hpp"
 #include "runtime/engine.hpp"
 #include "task/task_info.hpp"
 #include "worker/thread_state.hpp"
@@ -47,6 +48,17 @@ void check_concurrency_groups(const actor_options& options) {
   }
 }
 
+// Its process makes one call at a time.
+void check_isolation(const actor_options& options) {
+  if (options.max_concurrency != 1 || !options.concurrency_groups.empty()) {
+    throw std::invalid_argument{fmt::format(
+        "narke::actor: isolation: an actor with isolation::process runs one method at a time, and "
+        "max_concurrency is {} with {} concurrency_groups. Leave them at 1 and none, make several "
+        "actors, or leave isolation at isolation::thread",
+        double{options.max_concurrency}, options.concurrency_groups.size())};
+  }
+}
+
 }  // namespace
 
 void check_actor_options(const actor_options& options) {
@@ -62,20 +74,14 @@ void check_actor_options(const actor_options& options) {
     throw std::invalid_argument{
         "narke::actor: max_pending_calls: 0 would take no call; -1 means without a limit"};
   }
-  if (options.max_task_retries != 0) {
-    internal::throw_not_there_yet("max_task_retries",
-                                  fmt::format("{}", double{options.max_task_retries}),
-                                  "call the method again when get throws actor_died_error");
-  }
   check_concurrency_groups(options);
   if (options.scheduling != scheduling::automatic() &&
       options.scheduling.kind() != scheduling::wish::bundle) {
     internal::throw_not_there_yet("scheduling", "other than automatic() and bundle()",
                                   "leave it at scheduling::automatic()");
   }
-  if (options.isolation != isolation::thread) {
-    internal::throw_not_there_yet("isolation", "isolation::process",
-                                  "leave it at isolation::thread");
+  if (options.isolation == isolation::process) {
+    check_isolation(options);
   }
 }
 
@@ -134,16 +140,31 @@ void set_actor_state(actor_core& actor, void* state, void (*destroy)(void*) noex
 void* actor_state(const actor_core& actor) noexcept {
   return actor.state();
 }
+bool is_isolated(const actor_core& actor) noexcept {
+  return actor.is_isolated();
+}
 
-void check_can_call(actor_core& actor) {
+const task_info* check_can_call(actor_core& actor, const method_settings& settings,
+                                bool is_repeatable) {
   internal::ensure_running("task");
+  const task_info* own = settings.info.get();
+  const task_info* info = own != nullptr ? own : actor.info_of_calls();
+  if (info != nullptr && !is_repeatable && info->rules() != nullptr) {
+    throw std::invalid_argument{fmt::format(
+        "narke: max_task_retries: one of the method's parameters takes a move-only value or an "
+        "array_builder, which cannot be given to {} a second time. Take const T&, or call the "
+        "method with .options({{.max_task_retries = 0}})",
+        actor.display_name())};
+  }
   actor.reserve_call();
+  return info;
 }
 void give_back_call(actor_core& actor) noexcept {
   actor.give_back_call();
 }
 method_settings settings_for_method(const actor_core& actor, const call_options& options) {
-  return {actor.settings_for(options), internal::stream_buffer_from(options.stream_buffer)};
+  return {actor.settings_for(options), internal::stream_buffer_from(options.stream_buffer),
+          actor.info_for(options)};
 }
 void keep_constructor(actor_core& actor,
                       std::unique_ptr<const constructor_source> source) noexcept {
@@ -165,6 +186,12 @@ actor_core& this_actor_core(const char* call) {
     throw error{fmt::format(
         "narke::this_actor::{}: no method of an actor runs here. A task that a method submits is "
         "not part of the actor: return what it found, and call this in the method",
+        call)};
+  }
+  if (current->node->lane_data == nullptr) {
+    throw error{fmt::format(
+        "narke::this_actor::{}: the actor has a process of its own, and its handles are in the one "
+        "that made it. Call its other methods as the functions that they are",
         call)};
   }
   return *static_cast<actor_core*>(current->node->lane_data);
@@ -200,34 +227,54 @@ namespace narke::this_actor {
 
 namespace {
 
+using internal::actor_here;
+using internal::actor_leaving;
+
 [[noreturn]] void leave(detail::actor_core& actor, detail::death why,
                         const std::exception_ptr& cause, const std::exception_ptr& thrown) {
-  actor.leave_by(*internal::this_thread_state.current->node, why, cause);
+  actor.leave_by({internal::this_thread_state.current->node, why, cause, thrown});
   std::rethrow_exception(thrown);
+}
+
+// In the process of an actor with isolation::process, what that knows of it; else null.
+actor_here* find_actor_here() noexcept {
+  const internal::execution* current = internal::this_thread_state.current;
+  const bool is_here = current != nullptr && current->node->lane == detail::task_lane::actor_call &&
+                       current->node->lane_data == nullptr;
+  return is_here ? &actor_here::instance() : nullptr;
 }
 
 }  // namespace
 
 void end() {
+  if (actor_here* here = find_actor_here()) {
+    here->leave(
+        actor_leaving::end, {},
+        std::make_exception_ptr(actor_died_error{"narke::this_actor::end: the actor ends"}));
+  }
   detail::actor_core& actor = detail::this_actor_core("end");
   leave(actor, detail::death::exited, nullptr, actor.error_of(detail::death::exited, nullptr));
 }
 
 void fail(const std::string& reason) {
+  if (actor_here* here = find_actor_here()) {
+    here->leave(actor_leaving::lost, reason, std::make_exception_ptr(actor_died_error{reason}));
+  }
   detail::actor_core& actor = detail::this_actor_core("fail");
   const auto cause = std::make_exception_ptr(error{reason});
-  leave(actor, detail::death::lost, cause,
-        std::make_exception_ptr(actor_died_error{
-            fmt::format("{} was lost in this call: {}. With max_restarts it is made again, and may "
-                        "be called again; else make another",
-                        actor.display_name(), reason),
-            cause}));
+  leave(actor, detail::death::lost, cause, actor.error_of_lost_call(reason, cause));
 }
 
 std::string name() {
+  if (const actor_here* here = find_actor_here()) {
+    return here->name;
+  }
   return detail::this_actor_core("name").name();
 }
 int restarts() {
+  if (const actor_here* here = find_actor_here()) {
+    return here->restarts;
+  }
   return detail::this_actor_core("restarts").restarts();
 }
 

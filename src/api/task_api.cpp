@@ -66,8 +66,8 @@ bool cancel_running(task_node& node, bool force, bool recursive) {
   if (recursive) {
     internal::fail_placed_below_cancelled();
   }
-  if (force && internal::the_force_cancel_hook != nullptr) {
-    internal::the_force_cancel_hook(node);
+  if (force && internal::the_force_end_hook != nullptr) {
+    internal::the_force_end_hook(node, internal::cancelled_error(node));
   }
   return true;
 }

@@ -16,6 +16,11 @@ void write_call(message_writer& to, const isolated_call& call) {
   to.write(std::int32_t{call.attempt});
   to.write(static_cast<std::uint32_t>(call.gpu_uuids.size()));
   to.write(call.name);
+  to.write(call.hosted != nullptr);
+  if (call.hosted != nullptr) {
+    to.write(call.hosted->actor_name);
+    to.write(std::int32_t{call.hosted->restarts});
+  }
   call.part->write_arguments(to);
 }
 
@@ -27,7 +32,30 @@ call_head read_call_head(message_reader& from) {
   head.attempt = from.read<std::int32_t>();
   head.gpu_count = from.read<std::uint32_t>();
   head.name = from.read<std::string>();
+  head.is_of_actor = from.read<bool>();
+  if (head.is_of_actor) {
+    head.actor_name = from.read<std::string>();
+    head.restarts = from.read<std::int32_t>();
+  }
   return head;
+}
+
+void write_leaving(message_writer& to, actor_leaving how, const std::string& reason,
+                   bool by_throw) {
+  to.write(static_cast<std::uint8_t>(how));
+  to.write(reason);
+  to.write(by_throw);
+}
+
+void read_leaving(message&& from, host_call& into) {
+  message_reader reader = make_reader(std::move(from));
+  const auto how = reader.read<std::uint8_t>();
+  into.reason = reader.read<std::string>();
+  into.is_left_by_throw = reader.read<bool>();
+  if (how > static_cast<std::uint8_t>(actor_leaving::lost) || reader.left() != 0) {
+    throw damaged_message{"it says how an actor ends in a way that is none"};
+  }
+  into.leaving = static_cast<actor_leaving>(how);
 }
 
 std::exception_ptr read_answer(const isolated_call& call, message&& answer) {

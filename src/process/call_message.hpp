@@ -20,6 +20,9 @@ struct call_head {
   std::int32_t attempt = 0;
   std::uint32_t gpu_count = 0;
   std::string name;
+  bool is_of_actor = false;  ///< in the process of an actor: what follows
+  std::string actor_name;
+  std::int32_t restarts = 0;
 };
 
 void write_call(message_writer& to, const isolated_call& call);
@@ -28,5 +31,10 @@ call_head read_call_head(message_reader& from);
 
 /// Leaves the result in the task's slots; or returns what the task threw. Throws damaged_message.
 std::exception_ptr read_answer(const isolated_call& call, message&& answer);
+
+/// That the actor ends, and how.
+void write_leaving(message_writer& to, actor_leaving how, const std::string& reason, bool by_throw);
+/// Throws damaged_message.
+void read_leaving(message&& from, host_call& into);
 
 }  // namespace narke::internal

@@ -37,8 +37,9 @@ enum class message_kind : std::uint32_t {
   value,    ///< worker: the result
   refused,  ///< worker: the call could not be made, and nothing of it ran; a text says why
   thrown,   ///< worker: an exception (exception_record.hpp)
+  leaving,  ///< worker: the actor ends by this call; the answer follows, unless it is by a throw
 };
-inline constexpr std::uint32_t message_kind_max = static_cast<std::uint32_t>(message_kind::thrown);
+inline constexpr std::uint32_t message_kind_max = static_cast<std::uint32_t>(message_kind::leaving);
 
 /// At most so many descriptors go with a message; what is large beyond them goes in its body.
 inline constexpr std::size_t descriptors_max = 64;

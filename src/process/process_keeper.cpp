@@ -57,6 +57,7 @@ void process_pool::keep() noexcept {
       wait_for_events();
       serve_spawns();
       watch_idle();
+      watch_hosts();
       watch_memory();
       reap_ending();
       over = is_over();
@@ -155,6 +156,36 @@ void process_pool::watch_idle() {
     } else {
       ++each;
     }
+  }
+}
+
+// Processes of actors that ended while no call ran there. Told outside of the mutex.
+void process_pool::watch_hosts() {
+  struct lost_host {
+    process_host* host;
+    pid_t worker;
+    int restarts;
+  };
+  std::vector<lost_host> lost;
+  {
+    const std::lock_guard lock{mutex_};
+    lost.reserve(hosts_.size());
+    for (process_host* host : hosts_) {
+      if (!host->worker_->has_hung_up || host->is_told_) {
+        continue;
+      }
+      host->has_hung_up_ = true;
+      if (!host->is_busy_) {
+        host->is_told_ = true;
+        host->keep();
+        lost.push_back({host, host->worker_->id(), host->restarts_});
+      }
+    }
+  }
+  for (const lost_host& each : lost) {
+    each.host->lost(std::make_exception_ptr(worker_crashed_error{fmt::format(
+                        "its worker process {} ended while no method ran", each.worker)}),
+                    each.restarts);
   }
 }
 

@@ -30,6 +30,7 @@
 #include <narke/detail/isolated_part.hpp>
 
 #include "process/message.hpp"
+#include "process/process_host.hpp"
 #include "process/worker_process.hpp"
 
 namespace narke::internal {
@@ -45,17 +46,25 @@ struct isolated_call {
   std::vector<std::string> gpu_uuids;  ///< all that it sees
   std::int64_t memory_bytes = 0;       ///< limit; 0: none
   std::stop_token stop;                ///< stop_requested() there turns true with it
+  host_call* hosted = nullptr;         ///< of an actor with a process of its own
 };
 
 class process_pool {
  public:
   static process_pool& instance();
 
-  /// As detail::run_isolated.
+  /// As detail::run_isolated. Of a hosted call it says what became of the process, whether it
+  /// returns or throws.
   void run(const isolated_call& call);
   /// Kills the worker that makes the call of `node`, or keeps it from starting: run() then throws
   /// `why`. False when no such call is under way.
   bool end(const detail::task_node& node, const std::exception_ptr& why) noexcept;
+
+  /// Kills the process of an actor, and starts no other.
+  void kill(process_host& host) noexcept;
+  /// Ends it: destroys the state there, or kills it when it is to be killed or takes seconds to.
+  /// Returns when it is gone. Requires: no call runs there.
+  void end(process_host& host) noexcept;
 
   /// So many workers stay when nothing is to be done.
   void keep_idle(std::size_t count) noexcept;
@@ -86,6 +95,7 @@ class process_pool {
   };
   class registration;
   class lease;
+  class stay;
   static constexpr int reap_period_ms = 2;
   static constexpr int ending_rounds = 5'000 / reap_period_ms;
 
@@ -93,7 +103,12 @@ class process_pool {
   std::optional<process_end> attempt(running_call& running, const message_writer& request);
   static bool wait_until_ready(worker_process& worker);
   bool begin_call(running_call& running, worker_process& worker);
-  worker_ptr acquire(const std::vector<std::string>& gpu_uuids);
+  bool receive_answer(running_call& running, worker_process& worker, message& answer);
+  worker_ptr acquire(const isolated_call& call);
+  worker_ptr acquire_idle_locked(const std::vector<std::string>& gpu_uuids);
+  worker_ptr spawn_locked(std::unique_lock<std::mutex>& lock,
+                          const std::vector<std::string>& gpu_uuids);
+  void drop(const worker_ptr& worker) noexcept;
   void give_back(worker_ptr worker);
   void let_end_locked(worker_ptr worker);
   static void end_locked(running_call& running, const std::exception_ptr& why) noexcept;
@@ -106,6 +121,7 @@ class process_pool {
   void wait_for_events();
   void serve_spawns();
   void watch_idle();
+  void watch_hosts();
   void watch_memory();
   void reap_ending();
   [[nodiscard]] bool is_over();
@@ -115,8 +131,9 @@ class process_pool {
   std::mutex mutex_;
   std::condition_variable spawned_;
   // Guarded by mutex_.
-  std::vector<worker_ptr> all_;  // but for those that are ending
-  std::deque<worker_ptr> idle_;  // used last at the back
+  std::vector<worker_ptr> all_;       // but for those that are ending
+  std::deque<worker_ptr> idle_;       // used last at the back
+  std::vector<process_host*> hosts_;  // that have a worker
   std::vector<ending_worker> ending_;
   std::unordered_map<const detail::task_node*, running_call*> running_;
   std::deque<spawn_request*> spawns_;

@@ -8,6 +8,7 @@
 #include <narke/detail/isolated_part.hpp>
 #include <narke/errors.hpp>
 
+#include "process/actor_here.hpp"
 #include "process/exception_record.hpp"
 #include "process/worker_control.hpp"
 #include "process/worker_side.hpp"
@@ -34,6 +35,26 @@ class running_worker_call final : public detail::worker_call {
   }
 };
 
+// What this_actor tells in the call.
+void enter(const call_head& head) {
+  actor_here& here = actor_here::instance();
+  here.name = head.actor_name;
+  here.restarts = head.restarts;
+  here.leaving = actor_leaving::not_at_all;
+  here.thrown = nullptr;
+}
+
+// Before the answer, or in place of it: that the actor ends, when the call has asked for that.
+bool send_leaving(int socket, bool by_throw) {
+  const actor_here& here = actor_here::instance();
+  if (here.leaving == actor_leaving::not_at_all) {
+    return true;
+  }
+  message_writer to;
+  write_leaving(to, here.leaving, here.reason, by_throw);
+  return send_message(socket, message_kind::leaving, to);
+}
+
 // What a call was answered: its kind, with the contents in `to`.
 message_kind answer_call(message_reader& from, message_writer& to, run_as_task runner) {
   call_head head;
@@ -41,6 +62,7 @@ message_kind answer_call(message_reader& from, message_writer& to, run_as_task r
   detail::code_address function = nullptr;
   try {
     head = read_call_head(from);
+    enter(head);
     entry = reinterpret_cast<detail::worker_entry>(find(head.entry));
     function = head.function ? find(*head.function) : nullptr;
   } catch (const error& refused) {
@@ -60,14 +82,17 @@ bool answer(int socket, message&& asked, run_as_task runner) {
     message_writer to;
     const message_kind kind = answer_call(from, to, runner);
     std::fflush(nullptr);
-    return send_message(socket, kind, to);
+    return send_leaving(socket, false) && send_message(socket, kind, to);
   } catch (...) {
     thrown = std::current_exception();
   }
   std::fflush(nullptr);
+  if (thrown == actor_here::instance().thrown) {
+    return send_leaving(socket, true);
+  }
   message_writer to;
   write_exception(to, thrown);
-  return send_message(socket, message_kind::thrown, to);
+  return send_leaving(socket, false) && send_message(socket, message_kind::thrown, to);
 }
 
 }  // namespace
@@ -94,6 +119,7 @@ int run_calls(int socket, run_as_task runner) noexcept {
         is_open = answer(socket, std::move(asked), runner);
       }
     }
+    actor_here::instance().destroy_state();
     return 0;
   } catch (const std::exception&) {
     return 1;  // the parent sees an end without an answer

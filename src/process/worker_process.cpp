@@ -241,9 +241,9 @@ bool worker_process::try_reap(process_end* end) noexcept {
   return true;
 }
 
-process_end worker_process::reap() {
+process_end worker_process::reap(std::chrono::milliseconds at_most) {
   process_end end;
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{1};
+  const auto deadline = std::chrono::steady_clock::now() + at_most;
   for (auto pause = std::chrono::microseconds{50}; !try_reap(&end);) {
     if (std::chrono::steady_clock::now() > deadline) {
       kill();

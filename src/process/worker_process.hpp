@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <mutex>
 #include <string>
@@ -46,8 +47,8 @@ class worker_process {
   void ask_to_end() noexcept;
   /// Reaps it when it has ended; false when it has not. `end` may be null.
   bool try_reap(process_end* end) noexcept;
-  /// Waits for the end of a process that is about to end by itself, a second at most, then kills.
-  process_end reap();
+  /// Waits for the end of a process that is about to end by itself, so long at most, then kills.
+  process_end reap(std::chrono::milliseconds at_most = std::chrono::seconds{1});
 
   // Of the pool: written by who has it for a call.
   bool is_ready = false;         ///< its hello has come

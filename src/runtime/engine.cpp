@@ -134,6 +134,15 @@ void connect_actors() {
   the_actor_hooks.forget_held = [](detail::task_node& call) noexcept {
     static_cast<detail::actor_core*>(call.lane_data)->forget_held(call);
   };
+  the_actor_hooks.was_call_lost = [](const detail::task_node& call) noexcept {
+    return static_cast<const detail::actor_core*>(call.lane_data)->was_call_lost(call);
+  };
+  the_actor_hooks.give_again = [](detail::task_node& call) noexcept {
+    static_cast<detail::actor_core*>(call.lane_data)->give_again(call);
+  };
+  the_actor_hooks.call_is_settled = [](detail::task_node& call) noexcept {
+    static_cast<detail::actor_core*>(call.lane_data)->call_is_settled(call);
+  };
   the_actor_hooks.list_running = [](detail::task_node& call,
                                     std::vector<const detail::task_node*>& to) {
     return static_cast<detail::actor_core*>(call.lane_data)->list_running(to);
@@ -293,9 +302,9 @@ bool stop_runtime(std::chrono::nanoseconds timeout) {
   // First the phase, then the workers: who submits after the phase drops the task himself.
   current_phase.store(runtime_phase::stopped, std::memory_order_seq_cst);
   worker_pool::instance().stop();
-  process_pool::instance().stop();
   timer_queue::instance().stop();
   drop_what_is_left();
+  process_pool::instance().stop();  // once no actor has a process
   {
     const std::lock_guard gpus{engine().gpus};
     engine().has_unknown_gpus.store(false, std::memory_order_release);

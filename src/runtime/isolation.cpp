@@ -11,6 +11,7 @@
 #include <narke/detail/task_impl.hpp>
 #include <narke/options.hpp>
 
+#include "actor/actor_core.hpp"
 #include "process/process_pool.hpp"
 #include "process/worker_side.hpp"
 #include "runtime/engine.hpp"
@@ -58,25 +59,50 @@ std::stop_token stop_token_of_task() {
   return token;
 }
 
-void run_in_process(task_node& node, detail::isolated_part& part) {
-  process_pool::instance().run(
-      {.node = &node,
-       .part = &part,
-       .name = plain_name(node),
-       .display_name = display_name(node),
-       .id = node.id,
-       .attempt = static_cast<int>(node.attempt),
-       .gpu_uuids = visible_gpus(),
-       .memory_bytes = node.info != nullptr ? node.info->request().memory_bytes : 0,
-       .stop = stop_token_of_task()});
+isolated_call call_of(task_node& node, detail::isolated_part& part) {
+  return {.node = &node,
+          .part = &part,
+          .name = plain_name(node),
+          .display_name = display_name(node),
+          .id = node.id,
+          .attempt = static_cast<int>(node.attempt),
+          .gpu_uuids = visible_gpus(),
+          .memory_bytes = node.info != nullptr ? node.info->request().memory_bytes : 0,
+          .stop = stop_token_of_task()};
 }
 
-// A task that was claimed a moment ago has its call soon, and one that lost it is ready soon.
-void end_by_force(task_node& node) noexcept {
+void run_in_process_of_actor(task_node& node, detail::isolated_part& part) {
+  auto& actor = *static_cast<detail::actor_core*>(node.lane_data);
+  host_call hosted = actor.begin_in_process(node);
+  std::exception_ptr thrown;
+  try {
+    isolated_call call = call_of(node, part);
+    call.display_name =
+        fmt::format("{} of {}", hosted.makes_state ? "the constructor" : call.display_name,
+                    actor.display_name());
+    call.memory_bytes = actor.memory_bytes();
+    call.hosted = &hosted;
+    process_pool::instance().run(call);
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  actor.end_in_process(node, hosted, thrown);
+}
+
+void run_in_process(task_node& node, detail::isolated_part& part) {
+  if (node.lane == detail::task_lane::actor_call) {
+    run_in_process_of_actor(node, part);
+  } else {
+    process_pool::instance().run(call_of(node, part));
+  }
+}
+
+// A task that was claimed a moment ago has its call soon, and one that lost it is ready soon. What
+// was ended early is ready already, and its call finds that out.
+void end_by_force(task_node& node, const std::exception_ptr& why) noexcept {
   if (!detail::is_isolated(node.info)) {
     return;
   }
-  const std::exception_ptr why = cancelled_error(node);
   while (!process_pool::instance().end(node, why) && !node.slot(0)->is_ready()) {
     std::this_thread::yield();
   }
@@ -91,6 +117,8 @@ class task_elsewhere final : public task_node {
     info = new detail::task_info{named};
     id = call.id;
     attempt = static_cast<std::uint32_t>(call.attempt);
+    // Of an actor that is in the parent: this_actor asks actor_here.
+    lane = call.is_of_actor ? detail::task_lane::actor_call : detail::task_lane::fast;
   }
   void invoke() noexcept override {}
   void fail(const std::exception_ptr&) noexcept override {}
@@ -145,7 +173,7 @@ void run_as_task_here(const call_head& call, const std::function<void()>& body) 
 
 void connect_isolation() noexcept {
   the_isolation_hooks.run = run_in_process;
-  the_force_cancel_hook = end_by_force;
+  the_force_end_hook = end_by_force;
 }
 
 void start_isolation(const runtime_settings& settings) noexcept {

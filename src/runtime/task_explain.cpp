@@ -32,7 +32,8 @@ constexpr std::size_t names_shown = 8;
 constexpr std::size_t arguments_shown = 100;
 
 std::string with_place(const task_node& node) {
-  return fmt::format("{} (id {}, submitted at {})", display_name(node), node.id,
+  return fmt::format("{} (id {}, {}submitted at {})", display_name(node), node.id,
+                     node.attempt == 0 ? std::string{} : fmt::format("attempt {}, ", node.attempt),
                      place_name(node.location));
 }
 
@@ -365,8 +366,11 @@ namespace {
 
 std::map<std::string, double> amounts(const task_node& node) {
   std::map<std::string, double> all;
+  if (node.lane == task_lane::actor_call) {
+    return all;  // what its actor holds is none of its own
+  }
   if (node.info == nullptr) {
-    all["CPU"] = node.lane == task_lane::actor_call ? 0 : 1;
+    all["CPU"] = 1;
   } else {
     const resource_request& asked = node.info->request();
     all["CPU"] = asked.cpus.to_double();

@@ -24,8 +24,8 @@ bool is_isolated(const task_info* info) noexcept {
 
 void refuse_isolation(const char* what, const std::type_info& type) {
   throw std::invalid_argument{fmt::format(
-      "narke::task: isolation::process: {} {} cannot go to another process. There go function "
-      "pointers and callables without captures, with parameters and a result that are "
+      "narke: isolation::process: {} {} cannot go to another process. There go function pointers, "
+      "callables without captures and methods of actors, with parameters and a result that are "
       "narke::serializable: specialise narke::serializer for a type of your own, give what is "
       "captured as an argument, or leave isolation at isolation::thread",
       what, internal::type_name(type))};

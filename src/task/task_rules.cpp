@@ -84,8 +84,7 @@ task_rules::task_rules(const task_options& options)
 
 bool task_rules::wants_another(std::uint32_t attempt,
                                const std::exception_ptr& error) const noexcept {
-  const bool is_left = max_retries_ < 0 || static_cast<std::int64_t>(attempt) < max_retries_;
-  if (!is_left || error == nullptr || is_final(error)) {
+  if (!has_left(attempt) || error == nullptr || is_final(error)) {
     return false;
   }
   try {

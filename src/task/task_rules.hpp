@@ -24,6 +24,10 @@ class task_rules {
   [[nodiscard]] bool has_timeout() const noexcept { return timeout_ != no_timeout; }
   [[nodiscard]] std::chrono::nanoseconds timeout() const noexcept { return timeout_; }
   [[nodiscard]] bool may_retry() const noexcept { return max_retries_ != 0; }
+  /// Whether the options allow an attempt after this one (from 0).
+  [[nodiscard]] bool has_left(std::uint32_t attempt) const noexcept {
+    return max_retries_ < 0 || static_cast<std::int64_t>(attempt) < max_retries_;
+  }
   [[nodiscard]] bool needs_timer() const noexcept { return has_timeout() || may_retry(); }
   /// Whether an attempt (from 0) that ended with `error` is followed by another. False for what is
   /// never tried again.

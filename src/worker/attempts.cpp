@@ -27,11 +27,16 @@ std::exception_ptr timeout_error(const task_node& node, std::chrono::nanoseconds
                   display_name(node), std::chrono::duration<double>(timeout).count())});
 }
 
-// The runner of the attempt keeps the node until it has stopped the timer.
+// The runner of the attempt keeps the node until it has stopped the timer. A body that was first
+// has the outcome, and ends by itself.
 void on_timeout(void* context) noexcept {
   auto& node = *static_cast<task_node*>(context);
-  publish_early(node, timeout_error(node, rules_of(node)->timeout()));
+  const std::exception_ptr why = timeout_error(node, rules_of(node)->timeout());
+  publish_early(node, why);
   cancel_tree::stop_tokens_of(node, false);
+  if (node.has_ended_early() && the_force_end_hook != nullptr) {
+    the_force_end_hook(node, why);
+  }
 }
 
 // Takes over the reference that the timer had.
@@ -53,21 +58,25 @@ task_rules* rules_of(const task_node& node) noexcept {
 void begin_rules(task_node& node) noexcept {
   const task_rules& rules = *rules_of(node);
   node.may_end_early = node.may_end_early || rules.has_timeout();
-  node.keeps_arguments = rules.may_retry();
+  node.keeps_arguments = node.keeps_arguments || rules.may_retry();
 }
 
-void end_rules(const task_node& node) noexcept {
-  task_rules& rules = *rules_of(node);
-  if (rules.has_limit()) {
-    rules.remove();
+void end_rules(task_node& node) noexcept {
+  task_rules* const rules = rules_of(node);
+  if (rules != nullptr && rules->has_limit()) {
+    rules->remove();
+  }
+  if (node.lane == detail::task_lane::actor_call && node.keeps_arguments) {
+    the_actor_hooks.call_is_settled(node);
   }
 }
 
-void attempt_timer::start(task_node& node, const task_rules& rules) noexcept {
-  if (rules.has_timeout()) {
+void attempt_timer::start(task_node& node, const task_rules* rules) noexcept {
+  if (rules != nullptr && rules->has_timeout()) {
     const auto now = timer_queue::time_point::clock::now();
-    const bool is_never = rules.timeout() >= timer_queue::time_point::max() - now;
-    id_ = is_never ? 0 : timer_queue::instance().schedule(now + rules.timeout(), on_timeout, &node);
+    const bool is_never = rules->timeout() >= timer_queue::time_point::max() - now;
+    id_ =
+        is_never ? 0 : timer_queue::instance().schedule(now + rules->timeout(), on_timeout, &node);
   }
 }
 
@@ -84,7 +93,9 @@ void decide_another_attempt(task_node& node) noexcept {
   detail::result_slot& slot = *node.slot(0);
   node.is_to_run_again = node.body_has_outcome() && !slot.is_marked_to_stop() && slot.failed() &&
                          !node.argument_failed() && !is_draining() &&
-                         rules_of(node)->wants_another(node.attempt, slot.error());
+                         (node.lane == detail::task_lane::actor_call
+                              ? the_actor_hooks.was_call_lost(node)
+                              : rules_of(node)->wants_another(node.attempt, slot.error()));
   if (!node.is_to_run_again) {
     node.let_go_arguments();
   }
@@ -92,9 +103,13 @@ void decide_another_attempt(task_node& node) noexcept {
 
 void run_again_later(task_node& node) noexcept {
   node.is_to_run_again = false;
-  const auto delay = rules_of(node)->delay_after(node.attempt);
   node.clear_results();
   node.reopen_outcome();
+  if (node.lane == detail::task_lane::actor_call) {
+    the_actor_hooks.give_again(node);
+    return;
+  }
+  const auto delay = rules_of(node)->delay_after(node.attempt);
   ++node.attempt;
   node.add_ref();
   node.add_ref();  // one for the timer, one for the look at the mark

@@ -9,6 +9,9 @@
 //  is
 //     emptied, becomes `waiting`, and a timer is set that makes it ready again. It holds nothing
 //     meanwhile but its arguments. Cancel takes a waiting task as ever.
+// A call of an actor is tried again when it was lost with the actor, which the actor knows: instead
+// of 3 it goes back to it, as the first of its mailbox (actor_core::give_again).
+//
 // Cancel against 3: who cancels looks for a waiting or ready task, marks the slot, and looks once
 // more. The task becomes waiting, and then looks at the mark by a read-modify-write. Of the two
 // writes to the slot one is first: either the task sees the mark, or the second look sees it
@@ -25,10 +28,14 @@ class task_rules;
 
 /// What the options of the task say; null when they say nothing of this.
 [[nodiscard]] task_rules* rules_of(const detail::task_node& node) noexcept;
-/// As the task is submitted.
+/// Whether it has rules, or may be given again without. One look for tasks without options.
+[[nodiscard]] inline bool has_attempts(const detail::task_node& node) noexcept {
+  return node.info != nullptr && (node.keeps_arguments || rules_of(node) != nullptr);
+}
+/// As the task is submitted. Requires: rules.
 void begin_rules(detail::task_node& node) noexcept;
-/// As its results are about to be published.
-void end_rules(const detail::task_node& node) noexcept;
+/// As its results are about to be published. Requires: has_attempts.
+void end_rules(detail::task_node& node) noexcept;
 
 /// Ends the task early once its time is over. Lives while its body runs.
 class attempt_timer {
@@ -37,8 +44,9 @@ class attempt_timer {
   attempt_timer(const attempt_timer&) = delete;
   attempt_timer& operator=(const attempt_timer&) = delete;
   ~attempt_timer() { stop(); }
-  /// The attempt begins. Requires: the caller keeps a reference until stop().
-  void start(detail::task_node& node, const task_rules& rules) noexcept;
+  /// The attempt begins. Requires: the caller keeps a reference until stop(). `rules`: null for
+  /// none.
+  void start(detail::task_node& node, const task_rules* rules) noexcept;
   /// Step 1. Waits for a call that is under way.
   void stop() noexcept;
 

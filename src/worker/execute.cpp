@@ -25,7 +25,7 @@
 namespace narke::internal {
 
 constinit actor_hooks the_actor_hooks;
-constinit force_cancel the_force_cancel_hook = nullptr;
+constinit force_end the_force_end_hook = nullptr;
 constinit std::atomic<runtime_phase> current_phase{runtime_phase::never};
 
 using detail::runnable;
@@ -238,7 +238,7 @@ void end_failed(task_node& node) noexcept {
 [[gnu::noinline]] void run_attempt(task_node& node, const std::vector<int>* gpu_ids,
                                    std::uint64_t submitter_id) noexcept {
   attempt_timer timer;
-  timer.start(node, *rules_of(node));
+  timer.start(node, rules_of(node));
   const bool failed = run_as(node, gpu_ids, submitter_id, [&] { node.invoke(); });
   timer.stop();
   decide_another_attempt(node);
@@ -258,7 +258,7 @@ void run_body(task_node& node, const std::vector<int>* gpu_ids,
       return;
     }
   }
-  if (node.info != nullptr && rules_of(node) != nullptr) [[unlikely]] {
+  if (has_attempts(node)) [[unlikely]] {
     run_attempt(node, gpu_ids, submitter_id);
     return;
   }
@@ -325,7 +325,7 @@ void end_stopped(task_node& node, bool is_body) noexcept {
 }  // namespace
 
 void publish(task_node& node, runnable** next) noexcept {
-  if (node.info != nullptr && rules_of(node) != nullptr) [[unlikely]] {
+  if (has_attempts(node)) [[unlikely]] {
     if (node.is_to_run_again) {
       run_again_later(node);
       return;

@@ -113,16 +113,24 @@ struct actor_hooks {
   void (*forget_held)(detail::task_node& call) noexcept = nullptr;
   std::string (*why_call_waits)(const detail::task_node& call) = nullptr;
   std::string (*actor_name)(const void* actor) = nullptr;
+  /// Of a call that may be given again, on the thread that ran it, its slots filled: whether it was
+  /// lost with its actor, and has another attempt left.
+  bool (*was_call_lost)(const detail::task_node& call) noexcept = nullptr;
+  /// Such a call, emptied: its actor has it back. Takes a reference of its own.
+  void (*give_again)(detail::task_node& call) noexcept = nullptr;
+  /// A call that might have been given again is about to be published.
+  void (*call_is_settled)(detail::task_node& call) noexcept = nullptr;
   /// Appends the calls that run now on the actor of `call`. False when it has a turn to give.
   bool (*list_running)(detail::task_node& call,
                        std::vector<const detail::task_node*>& to) = nullptr;
 };
 extern constinit actor_hooks the_actor_hooks;
 
-/// Ends a body that does not run on a thread of this process: what cancel with `force` asks for.
-/// Null: nothing runs so. Any thread; the task runs, or did a moment ago.
-using force_cancel = void (*)(detail::task_node& node) noexcept;
-extern constinit force_cancel the_force_cancel_hook;
+/// Ends a body that does not run on a thread of this process, by `why`: what cancel with `force`
+/// asks for, and a timeout. Returns once that is sure; does nothing for other tasks. Null: nothing
+/// runs so. Any thread; the task is claimed, and not finished or a moment ago.
+using force_end = void (*)(detail::task_node& node, const std::exception_ptr& why) noexcept;
+extern constinit force_end the_force_end_hook;
 
 /// Gives the CPUs of this thread back for as long as it exists: around every wait. Throws
 /// narke::error when no thread would be left to run anything.

@@ -103,11 +103,7 @@ class gpu_task final : public gpu_work {
     previous->previous_.reset();
     previous_ = std::move(previous);
   }
-  void start_timer() noexcept {
-    if (const task_rules* rules = rules_of(node_)) {
-      timer_.start(node_, *rules);
-    }
-  }
+  void start_timer() noexcept { timer_.start(node_, rules_of(node_)); }
   void unopened(const std::exception_ptr& why) noexcept override;
 
   void set_place(const placement_record& granted) {

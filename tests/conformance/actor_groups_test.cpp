@@ -162,6 +162,14 @@ TEST_P(pending_calls, are_done_before_their_results_are_there) {
   for (int i = 0; i != 200; ++i) ASSERT_EQ(narke::get(a.task(&server::quick).remote()), 1);
 }
 
+// The node of a call may lie where that of the constructor lay.
+TEST_P(pending_calls, of_many_actors_are_done_before_their_results_are_there) {
+  for (int i = 0; i != 200; ++i) {
+    auto a = narke::actor<server>({.max_pending_calls = 1}).remote();
+    for (int k = 0; k != 3; ++k) ASSERT_EQ(narke::get(a.task(&server::quick).remote()), 1);
+  }
+}
+
 TEST_P(pending_calls, that_fail_or_are_cancelled_count_no_more) {
   gate closed;
   auto until = opened_by(closed);

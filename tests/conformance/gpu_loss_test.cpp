@@ -157,6 +157,58 @@ TEST_P(gpu_loss, fails_the_actors_that_lived_there) {
   EXPECT_THROW(narke::get(actor.task(&holder::on_gpu).remote()), narke::error);
 }
 
+// Its calls are given again there, in their order.
+TEST_P(gpu_loss, moves_an_actor_with_its_calls_to_another_device) {
+  class model {
+   public:
+    narke::array_builder<int> trap_once(narke::gpu_context& gpu, int result) {
+      auto out = gpu.allocate<int>(1);
+      gpu.emulate([first = narke::this_task::attempt() == 0, result, to = out.data()] {
+        if (first) throw std::runtime_error{"a trap"};
+        *to = result;
+      });
+      return out;
+    }
+    narke::array_builder<int> count(narke::gpu_context& gpu) {
+      auto out = gpu.allocate<int>(1);
+      narke_test::on_stream(gpu, [value = ++calls_](auto to) { to[0] = value; }, out);
+      return out;
+    }
+    int restarts() { return narke::this_actor::restarts(); }
+
+   private:
+    int calls_ = 0;
+  };
+  auto actor = narke::actor<model>({.num_gpus = 1, .max_restarts = 5, .max_task_retries = 5})
+                   .remote();
+  const auto trapped = actor.task(&model::trap_once).remote(5);
+  const auto one = actor.task(&model::count).remote();
+  const auto two = actor.task(&model::count).remote();
+  const auto restarts = actor.task(&model::restarts).remote();
+  if (all_are_lost()) {
+    EXPECT_THROW(narke::get(trapped), narke::error);
+    EXPECT_THROW(narke::get(restarts), narke::error);
+    return;
+  }
+  EXPECT_EQ(elements(trapped), std::vector{5});
+  EXPECT_EQ(elements(one), std::vector{1});
+  EXPECT_EQ(elements(two), std::vector{2});
+  EXPECT_EQ(narke::get(restarts), 1);
+}
+
+TEST_P(gpu_loss, without_retries_fails_the_calls_that_were_on_it) {
+  class model {
+   public:
+    void trap(narke::gpu_context& gpu) { narke_test::trap_on_stream(gpu); }
+    int restarts() { return narke::this_actor::restarts(); }
+  };
+  auto actor = narke::actor<model>({.num_gpus = 1, .max_restarts = 5}).remote();
+  EXPECT_THROW(narke::get(actor.task(&model::trap).remote()), narke::device_lost_error);
+  if (!all_are_lost()) {
+    EXPECT_EQ(narke::get(actor.task(&model::restarts).remote()), 1);
+  }
+}
+
 TEST_P(gpu_loss, is_over_with_the_next_runtime) {
   if (narke_test::uses_cuda()) GTEST_SKIP() << "a process whose CUDA context died has no other";
   EXPECT_THROW(narke::get(lose_a_device()), narke::device_lost_error);

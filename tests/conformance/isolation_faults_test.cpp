@@ -4,11 +4,11 @@
 #include <support/gate.hpp>
 #include <support/runtime_fixture.hpp>
 #include <support/scoped_environment.hpp>
+#include <support/worker_processes.hpp>
 #include <support/stress_rounds.hpp>
 #include <support/values.hpp>
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,74 +18,18 @@
 #include <filesystem>
 #include <fstream>
 #include <random>
-#include <sstream>
 #include <thread>
 
 namespace {
 
+using narke_test::children;
 using narke_test::eventually;
+using narke_test::is_running;
 using narke_test::message_of;
+using narke_test::own_process;
+using narke_test::shared_counts;
 
 const narke::task_options isolated{.name = "apart", .isolation = narke::isolation::process};
-
-/// Memory that workers see too: a file without a name, opened through /proc by this process's id.
-class shared_counts {
- public:
-  explicit shared_counts(std::size_t count)
-      : file_{::memfd_create("counts", 0)}, bytes_{count * sizeof(std::atomic<int>)} {
-    EXPECT_EQ(::ftruncate(file_, static_cast<off_t>(bytes_)), 0);
-    counts_ = map(path(), bytes_);
-  }
-  ~shared_counts() {
-    ::munmap(counts_, bytes_);
-    ::close(file_);
-  }
-  std::atomic<int>& operator[](std::size_t i) { return counts_[i]; }
-  std::string path() const {
-    return "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(file_);
-  }
-
-  /// In a worker.
-  static void add_one(const std::string& path, std::size_t i) {
-    const std::size_t bytes = (i + 1) * sizeof(std::atomic<int>);
-    std::atomic<int>* counts = map(path, bytes);
-    ++counts[i];
-    ::munmap(counts, bytes);
-  }
-  static void set(const std::string& path, std::size_t i, int value) {
-    const std::size_t bytes = (i + 1) * sizeof(std::atomic<int>);
-    std::atomic<int>* counts = map(path, bytes);
-    counts[i] = value;
-    ::munmap(counts, bytes);
-  }
-  static void wait_for_one(const std::string& path, std::size_t i) {
-    const std::size_t bytes = (i + 1) * sizeof(std::atomic<int>);
-    std::atomic<int>* counts = map(path, bytes);
-    eventually([&] { return counts[i] != 0; });
-    ::munmap(counts, bytes);
-  }
-
- private:
-  static std::atomic<int>* map(const std::string& path, std::size_t bytes) {
-    const int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
-    void* at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-    ::close(file);
-    return static_cast<std::atomic<int>*>(at);
-  }
-
-  int file_;
-  std::size_t bytes_;
-  std::atomic<int>* counts_ = nullptr;
-};
-
-std::vector<pid_t> children() {
-  std::vector<pid_t> all;
-  for (const auto& task : std::filesystem::directory_iterator{"/proc/self/task"}) {
-    std::ifstream file{task.path() / "children"};
-    for (pid_t each = 0; file >> each;) all.push_back(each);
-  }
-  return all;
-}
 
 class isolation_faults : public narke_test::two_cpus_test {
  protected:
@@ -95,10 +39,6 @@ class isolation_faults : public narke_test::two_cpus_test {
     EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a worker was not reaped";
   }
 };
-
-int own_process() {
-  return static_cast<int>(::getpid());
-}
 
 TEST_F(isolation_faults, a_signal_is_worker_crashed_error_and_names_it) {
   auto die = narke::task([](int signal) { ::kill(::getpid(), signal); }, isolated);
@@ -362,16 +302,6 @@ TEST_F(isolation_gpus, a_worker_sees_exactly_the_gpus_of_its_task) {
   options.num_gpus = 0.5;
   EXPECT_EQ(narke::get(narke::task(variable, options).remote("CUDA_VISIBLE_DEVICES")), uuids[0]);
   EXPECT_EQ(narke::get(narke::task(variable, isolated).remote("CUDA_VISIBLE_DEVICES")), "");
-}
-
-/// Whether a process is there, and not only its exit code.
-bool is_running(pid_t process) {
-  std::ifstream file{"/proc/" + std::to_string(process) + "/stat"};
-  std::stringstream text;
-  text << file.rdbuf();
-  const std::string all = text.str();
-  const std::size_t end = all.rfind(')');
-  return end != std::string::npos && end + 2 < all.size() && all[end + 2] != 'Z';
 }
 
 // A worker that has workers of its own, one idle and one busy, is killed without warning.

@@ -13,8 +13,8 @@ void expect_says_so(const narke::actor_options& options) {
 }
 
 TEST_F(later_features, of_actors_say_so) {
-  expect_says_so(narke::actor_options{.max_task_retries = 1});
-  expect_says_so(narke::actor_options{.isolation = narke::isolation::process});
+  expect_says_so(narke::actor_options{.scheduling = narke::scheduling::spread()});
+  expect_says_so(narke::actor_options{.scheduling = narke::scheduling::numa_node(0)});
 }
 
 TEST_F(later_features, the_defaults_of_their_options_are_accepted) {

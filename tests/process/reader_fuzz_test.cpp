@@ -62,6 +62,9 @@ specimen of_call_head() {
   to.write(std::int32_t{2});
   to.write(std::uint32_t{1});
   to.write(std::string{"name"});
+  to.write(true);
+  to.write(std::string{"actor"});
+  to.write(std::int32_t{3});
   return {body_of(to), [](message_reader& from) { static_cast<void>(read_call_head(from)); }};
 }
 

@@ -99,32 +99,22 @@ void run_in_worker(worker_call& call) {
   }
 }
 
+/// What tasks and methods in other processes have in common, in this one.
 template <class Holder, std::size_t N, class... P>
-class isolated_task final
-    : public typed_task<task_place::cpu, Holder, typename results_of_call<Holder, N, P...>::type,
-                        P...>,
-      public isolated_part {
-  using function_type = std::remove_const_t<held_function<Holder>>;
-  using result = std::invoke_result_t<function_type&, P...>;
+class isolated_node : public typed_task<task_place::cpu, Holder,
+                                        typename results_of_call<Holder, N, P...>::type, P...>,
+                      public isolated_part {
+  using result = std::invoke_result_t<std::remove_const_t<held_function<Holder>>&, P...>;
 
  public:
-  template <class Source, class... A>
-  explicit isolated_task(Source&& source, A&&... arguments)
-      : isolated_task::typed_task{std::forward<Source>(source), std::forward<A>(arguments)...} {}
+  /// The worker gets copies, whatever the parameters.
+  static constexpr bool is_repeatable = true;
 
   void invoke() noexcept override {
-    // The worker gets copies: the arguments are as they were, for another attempt.
+    // The arguments stay as they were, for another attempt.
     this->invoke_with(false, [this] { run_isolated(*this, *this); });
   }
-
-  worker_entry entry() const noexcept override { return &run_in_worker<function_type, P...>; }
-  code_address function() const noexcept override {
-    if constexpr (function_pointer<function_type>) {
-      return reinterpret_cast<code_address>(const_cast<Holder&>(this->holder_).get());
-    } else {
-      return nullptr;
-    }
-  }
+  code_address function() const noexcept override { return nullptr; }
   void write_arguments(message_writer& to) const override {
     std::apply([&](const auto&... each) { (write_argument<P>(to, each), ...); }, this->arguments_);
   }
@@ -143,6 +133,31 @@ class isolated_task final
         return value;
       }
     });
+  }
+
+ protected:
+  template <class Source, class... A>
+  explicit isolated_node(Source&& source, A&&... arguments)
+      : isolated_node::typed_task{std::forward<Source>(source), std::forward<A>(arguments)...} {}
+  ~isolated_node() override = default;
+};
+
+template <class Holder, std::size_t N, class... P>
+class isolated_task final : public isolated_node<Holder, N, P...> {
+  using function_type = std::remove_const_t<held_function<Holder>>;
+
+ public:
+  template <class Source, class... A>
+  explicit isolated_task(Source&& source, A&&... arguments)
+      : isolated_task::isolated_node{std::forward<Source>(source), std::forward<A>(arguments)...} {}
+
+  worker_entry entry() const noexcept override { return &run_in_worker<function_type, P...>; }
+  code_address function() const noexcept override {
+    if constexpr (function_pointer<function_type>) {
+      return reinterpret_cast<code_address>(const_cast<Holder&>(this->holder_).get());
+    } else {
+      return nullptr;
+    }
   }
 };
 
