@@ -8,6 +8,7 @@
 #include <narke/errors.hpp>
 
 #include "actor/actor_core.hpp"
+#include "base/needed_memory.hpp"
 #include "worker/execute.hpp"
 #include "worker/lifecycle.hpp"
 
@@ -157,6 +158,7 @@ actor_core::doomed_calls actor_core::take_calls_locked() {
 }
 
 void actor_core::die(death why, const std::exception_ptr& cause, bool ends_here) noexcept {
+  const internal::memory_needed needed;
   doomed_calls calls;
   std::exception_ptr error;
   bool was_asking = false;
@@ -231,6 +233,7 @@ task_node* actor_core::begin_loss_locked(const std::exception_ptr& cause) noexce
 }
 
 void actor_core::lose(const std::exception_ptr& cause, bool ends_here) noexcept {
+  const internal::memory_needed needed;
   task_node* unbegun = nullptr;
   bool is_made_again = false;
   add_ref();
@@ -254,6 +257,7 @@ void actor_core::lose(const std::exception_ptr& cause, bool ends_here) noexcept 
 }
 
 void actor_core::leave_by(const task_node& call, death why, std::exception_ptr cause) noexcept {
+  const internal::memory_needed needed;
   const std::lock_guard lock{mutex_};
   departures_.push_back({&call, why, std::move(cause)});
 }
@@ -294,6 +298,7 @@ constinit thread_local std::deque<actor_core*>* ending_actors = nullptr;
 }  // namespace
 
 void actor_core::end_if_done() noexcept {
+  const internal::memory_needed needed;
   bool is_made_again = false;
   {
     const std::lock_guard lock{mutex_};
@@ -340,6 +345,7 @@ void actor_core::make_again() noexcept {
   task_node* constructor = nullptr;
   std::exception_ptr failed;
   try {
+    const internal::memory_refusable users;
     constructor = source_->make(*this);
   } catch (...) {
     failed = std::current_exception();

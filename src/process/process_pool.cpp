@@ -9,6 +9,7 @@
 
 #include <narke/errors.hpp>
 
+#include "base/needed_memory.hpp"
 #include "process/call_message.hpp"
 
 namespace narke::internal {
@@ -89,6 +90,7 @@ class process_pool::lease {
   }
   /// Of a worker that is gone.
   process_end reaped() noexcept {
+    const memory_needed needed;
     const process_end end = worker_->reap();
     const std::lock_guard lock{pool_.mutex_};
     running_.worker = nullptr;
@@ -250,6 +252,7 @@ process_pool::worker_ptr process_pool::acquire(const std::vector<std::string>& g
 
 // A worker that has grown fat is fresh again as another process.
 void process_pool::give_back(worker_ptr worker) {
+  const memory_needed needed;
   const bool is_fat = worker->calls % calls_between_looks == 0 &&
                       worker->resident_bytes() - worker->fresh_bytes > kept_bytes_max;
   const std::lock_guard lock{mutex_};

@@ -6,6 +6,7 @@
 
 #include <narke/errors.hpp>
 
+#include "base/needed_memory.hpp"
 #include "task/task_info.hpp"
 #include "task/task_rules.hpp"
 #include "worker/cancel_tree.hpp"
@@ -29,6 +30,7 @@ std::exception_ptr timeout_error(const task_node& node, std::chrono::nanoseconds
 
 // The runner of the attempt keeps the node until it has stopped the timer.
 void on_timeout(void* context) noexcept {
+  const memory_needed needed;
   auto& node = *static_cast<task_node*>(context);
   publish_early(node, timeout_error(node, rules_of(node)->timeout()));
   cancel_tree::stop_tokens_of(node, false);
@@ -64,6 +66,7 @@ void end_rules(const task_node& node) noexcept {
 }
 
 void attempt_timer::start(task_node& node, const task_rules& rules) noexcept {
+  const memory_needed needed;
   if (rules.has_timeout()) {
     const auto now = timer_queue::time_point::clock::now();
     const bool is_never = rules.timeout() >= timer_queue::time_point::max() - now;

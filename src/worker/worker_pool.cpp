@@ -13,6 +13,7 @@
 
 #include "base/forked_child.hpp"
 #include "base/log.hpp"
+#include "base/needed_memory.hpp"
 #include "base/ticks.hpp"
 #include "observe/event.hpp"
 #include "store/object_store.hpp"
@@ -84,6 +85,7 @@ void worker_pool::start(int cpus, int threads_max) {
 }
 
 void worker_pool::stop() {
+  const memory_needed needed;
   int count = 0;
   {
     const std::lock_guard lock{mutex_};
@@ -147,6 +149,7 @@ void worker_pool::notify() noexcept {
 }
 
 void worker_pool::hand_over(detail::runnable& item) noexcept {
+  const memory_needed needed;
   const bool has_sleeper =
       idle_.update([](idle_state::counts& now) { return now.parked > 0 && now.parked-- > 0; });
   if (worker* sleeper = has_sleeper ? pop_sleeper() : nullptr) {
@@ -244,6 +247,7 @@ bool worker_pool::add_worker(detail::runnable* handed, bool with_permit) noexcep
     const std::lock_guard lock{mutex_};
     return add_worker_locked(handed, with_permit);
   } catch (const std::exception& failed) {
+    const memory_needed needed;
     log_warning(fmt::format("no further thread could be made ({}); work goes on with {}",
                             failed.what(), thread_count()));
     return false;
@@ -306,6 +310,7 @@ namespace {
 // or by notify, which took a permit for it and counted it as searching. Made at start, it has
 // neither and falls asleep.
 void worker_pool::run_worker(worker& self) noexcept {
+  const memory_needed needed;
   this_thread_state.self = &self;
   set_thread_track_name(fmt::format("worker {}", self.index), self.index);
   bool has_permit = self.begins_with_permit;
