@@ -1,12 +1,12 @@
 // Memory for steps that cannot be refused. A task that was submitted has to reach its queue, its
 // result has to be published, resources have to go back: nobody is there who could be told
-// std::bad_alloc. In such a step an allocation that finds no memory waits for some: other tasks end,
-// and give theirs back. The user's own code throws std::bad_alloc as ever.
+// std::bad_alloc. In such a step an allocation that finds no memory waits for some: other tasks
+// end, and give theirs back. The user's own code throws std::bad_alloc as ever.
 //
 // Done by the standard's own means: operator new calls the new-handler until it finds memory, and
 // ours decides by thread.
-//   1. In a step that needs its memory it pauses for a millisecond and returns, so that operator new
-//      tries again. After `memory_wait_max` in one step it says so in the log and throws
+//   1. In a step that needs its memory it pauses for a millisecond and returns, so that operator
+//      new tries again. After `memory_wait_max` in one step it says so in the log and throws
 //      std::bad_alloc; the step is noexcept, so the process ends.
 //   2. Elsewhere it does what there was before: calls the program's own handler, or throws.
 //   3. A handler of the program's is called first in 1, too: it may have memory to give.
