@@ -1,5 +1,5 @@
-"""A full or broken disk under what the program writes: the right exit code, a message that names the
-file, no record that is cut off, and no job lost. By a library that is loaded before all others."""
+"""A full or broken disk under what the program writes: the right exit code, a message that names
+the file, no record that is cut off, and no job lost. By a library that is loaded before others."""
 import errno
 import os
 import subprocess

@@ -85,7 +85,9 @@ TEST_F(disk, that_cannot_rename_leaves_the_file_before) {
 
 TEST_F(disk, that_takes_half_of_a_write_gets_the_other_half) {
   narke::timeline(file_);
-  const auto lines = [](const std::string& all) { return std::count(all.begin(), all.end(), '\n'); };
+  const auto lines = [](const std::string& all) {
+    return std::count(all.begin(), all.end(), '\n');
+  };
   const auto whole = lines(text());
   for (int nth = 1; nth != 4; ++nth) {
     break_disk(disk_call::write, 0, nth);
