@@ -104,10 +104,9 @@ void worker_pool::stop() {
 }
 
 void worker_pool::push(detail::runnable& item) noexcept {
-  if (worker* self = this_thread_state.self) {
-    self->deque.push(&item);
-  } else {
-    injected_.push(item);
+  worker* self = this_thread_state.self;
+  if (self == nullptr || !self->deque.try_push(&item)) {
+    injected_.push(item);  // linked through the items: it needs no memory
   }
   notify();
 }
@@ -244,6 +243,7 @@ bool worker_pool::keep_one_unblocked() noexcept {
 
 bool worker_pool::add_worker(detail::runnable* handed, bool with_permit) noexcept {
   try {
+    const memory_refusable others_do_the_work;
     const std::lock_guard lock{mutex_};
     return add_worker_locked(handed, with_permit);
   } catch (const std::exception& failed) {
@@ -411,6 +411,7 @@ void worker_pool::wait_for_room() const noexcept {
 
 // Step 2 of idle_state's protocol. False: the pool stops.
 bool worker_pool::sleep(worker& self, bool has_permit, bool searching) noexcept {
+  keep_memory_reserve();
   if (is_forked_child()) [[unlikely]] {
     end_forked_worker();
   }
