@@ -9,6 +9,7 @@
 
 #include <narke/errors.hpp>
 
+#include "base/needed_memory.hpp"
 #include "base/ticks.hpp"
 #include "task/task_info.hpp"
 #include "worker/execute.hpp"
@@ -100,6 +101,7 @@ bool actor_core::try_add_handle() noexcept {
 }
 
 void actor_core::release_handle() noexcept {
+  const internal::memory_needed needed;
   if (handles_.fetch_sub(1, std::memory_order_acq_rel) != 1) {
     return;
   }
@@ -119,6 +121,7 @@ void actor_core::release_ref() noexcept {
 }
 
 void actor_core::submit_constructor(task_node& node) noexcept {
+  const internal::memory_needed needed;
   add_ref();
   node.lane_data = this;
   node.may_end_early = true;
@@ -135,6 +138,7 @@ void actor_core::submit_constructor(task_node& node) noexcept {
 }
 
 void actor_core::submit_call(task_node& node) noexcept {
+  const internal::memory_needed needed;
   add_ref();
   node.lane_data = this;
   node.may_end_early = true;
@@ -171,6 +175,7 @@ void actor_core::fail_if_dead(task_node& node) noexcept {
 // The queue's reference to `node` is the caller's until the call stands in the mailbox or in its
 // line as ready; from then on, and outside the lock, the node may be gone at any time.
 void actor_core::call_is_ready(task_node& node) noexcept {
+  const internal::memory_needed needed;
   actor_turn* turn = nullptr;
   std::exception_ptr dead;
   bool asks = false;
@@ -235,6 +240,7 @@ void actor_core::queue_constructor_locked() noexcept {
 }
 
 void actor_core::open() noexcept {
+  const internal::memory_needed needed;
   actor_turn* turn = nullptr;
   {
     const std::lock_guard lock{mutex_};
@@ -327,6 +333,7 @@ task_node* actor_core::begin_call_locked(call_group& group) noexcept {
 }
 
 void actor_core::take_turn(actor_turn& turn) noexcept {
+  const internal::memory_needed needed;
   call_group& group = groups_[turn.group];
   bool again = true;
   for (int i = 0; again && i != calls_per_turn; ++i) {
@@ -364,6 +371,7 @@ void actor_core::take_turn(actor_turn& turn) noexcept {
 }
 
 bool actor_core::try_call_in_place(task_node& node) noexcept {
+  const internal::memory_needed needed;
   if (node.keeps_arguments) {
     return false;  // who asks takes its result for there, and it may have to be given again
   }
@@ -617,6 +625,7 @@ std::string actor_core::why_call_waits(const task_node& node) const {
 }
 
 void actor_core::forget_held(task_node& node) noexcept {
+  const internal::memory_needed needed;
   actor_turn* turn = nullptr;
   {
     const std::lock_guard lock{mutex_};

@@ -8,6 +8,7 @@
 #include <narke/errors.hpp>
 
 #include "actor/actor_core.hpp"
+#include "base/needed_memory.hpp"
 #include "process/process_pool.hpp"
 #include "worker/execute.hpp"
 #include "worker/lifecycle.hpp"
@@ -167,6 +168,7 @@ actor_core::doomed_calls actor_core::take_calls_locked() {
 }
 
 void actor_core::die(death why, const std::exception_ptr& cause, bool ends_here) noexcept {
+  const internal::memory_needed needed;
   doomed_calls calls;
   std::exception_ptr error;
   bool was_asking = false;
@@ -230,6 +232,7 @@ void actor_core::end_here_or_by_turn(bool here) noexcept {
 }
 
 void actor_core::end_by_turn_if_done() noexcept {
+  const internal::memory_needed needed;
   actor_turn* turn = nullptr;
   {
     const std::lock_guard lock{mutex_};
@@ -272,6 +275,7 @@ actor_core::loss actor_core::lose_locked(const std::exception_ptr& cause) noexce
 
 void actor_core::finish_loss(const loss& begun, const std::exception_ptr& cause,
                              bool ends_here) noexcept {
+  const internal::memory_needed needed;
   if (!begun.is_made_again) {
     die(death::lost, cause, ends_here);
     return;
@@ -284,6 +288,7 @@ void actor_core::finish_loss(const loss& begun, const std::exception_ptr& cause,
 
 void actor_core::lose(const std::exception_ptr& cause, bool ends_here,
                       std::optional<int> after_restarts) noexcept {
+  const internal::memory_needed needed;
   loss begun;
   {
     const std::lock_guard lock{mutex_};
@@ -298,6 +303,7 @@ void actor_core::lose(const std::exception_ptr& cause, bool ends_here,
 }
 
 void actor_core::leave_by(departure leaving) noexcept {
+  const internal::memory_needed needed;
   const std::lock_guard lock{mutex_};
   departures_.push_back(std::move(leaving));
 }
@@ -340,6 +346,7 @@ constinit thread_local std::deque<actor_core*>* ending_actors = nullptr;
 }  // namespace
 
 void actor_core::end_if_done() noexcept {
+  const internal::memory_needed needed;
   bool is_made_again = false;
   {
     const std::lock_guard lock{mutex_};
@@ -389,6 +396,7 @@ void actor_core::make_again() noexcept {
   task_node* constructor = nullptr;
   std::exception_ptr failed;
   try {
+    const internal::memory_refusable users;
     constructor = source_->make(*this);
   } catch (...) {
     failed = std::current_exception();

@@ -30,16 +30,17 @@ registry_state& registry() {
 bool actor_registry::try_add(detail::actor_core& actor) {
   registry_state& state = registry();
   const std::lock_guard lock{state.mutex};
+  std::set<detail::actor_core*> added{&actor};  // what may throw comes before what is seen
   if (!actor.name().empty()) {
-    detail::actor_core*& named = state.names[actor.name()];
+    const auto at = state.names.try_emplace(actor.name(), &actor).first;
     // One that is about to free its name has lost it.
-    if (named != nullptr && named->is_alive() && named->has_handles()) {
+    if (at->second != &actor && at->second->is_alive() && at->second->has_handles()) {
       return false;
     }
-    named = &actor;
+    at->second = &actor;
   }
   actor.add_ref();
-  state.all.insert(&actor);
+  state.all.merge(added);
   return true;
 }
 

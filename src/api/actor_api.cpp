@@ -94,13 +94,13 @@ made_actor make_or_find_actor(const actor_options& options, const std::type_info
   internal::check_feasible(
       internal::request_from(options, 0),
       options.name.empty() ? "the actor" : fmt::format("actor '{}'", options.name));
-  auto* actor = new actor_core{options, type};
+  const auto release = [](actor_core* unused) { unused->release_ref(); };
+  std::unique_ptr<actor_core, decltype(release)> actor{new actor_core{options, type}, release};
   while (!actor_registry::try_add(*actor)) {
     actor_core* living = options.get_if_exists ? actor_registry::find(options.name, type) : nullptr;
     if (living == nullptr && options.get_if_exists) {
       continue;  // it died meanwhile
     }
-    actor->release_ref();
     if (living != nullptr) {
       return {living, false};
     }
@@ -109,7 +109,7 @@ made_actor make_or_find_actor(const actor_options& options, const std::type_info
                     "get_actor<T>(\"{}\"), or .get_if_exists = true",
                     options.name, options.name)};
   }
-  return {actor, true};
+  return {actor.release(), true};
 }
 
 actor_core* find_actor(const std::string& name, const std::type_info& type) {

@@ -24,6 +24,7 @@
 #include <narke/get.hpp>
 #include <narke/runtime.hpp>
 
+#include "base/needed_memory.hpp"
 #include "base/ticks.hpp"
 #include "worker/worker_pool.hpp"
 
@@ -127,6 +128,7 @@ class map_run {
 
 // However this task is disturbed: a helper that still works would work on what is gone.
 void wait_until_over(const object_ref<void>& helper) noexcept {
+  const internal::memory_needed needed;
   while (!is_ready(helper)) {
     try {
       get(helper);
@@ -157,8 +159,9 @@ void run_map(map_job& job, std::size_t count, std::size_t chunk) {
     while (helpers.size() + 1 < std::min(cpus, chunks)) {
       helpers.push_back(task([&run] { run.work(); }).remote());
     }
-  } catch (const error&) {
-    // The runtime shuts down: no more of them.
+  } catch (const std::exception&) {
+    // The runtime shuts down, or there is no memory: no more of them. Those that are there work on
+    // what lies on this stack, so this is no way out.
   }
   run.work();
   for (const object_ref<void>& helper : helpers) {

@@ -10,6 +10,7 @@
 #include <narke/runtime.hpp>
 
 #include "base/forked_child.hpp"
+#include "base/needed_memory.hpp"
 #include "task/task_info.hpp"
 #include "worker/execute.hpp"
 #include "worker/waiting.hpp"
@@ -161,6 +162,7 @@ void stream_core::abandon() noexcept {
   if (internal::is_forked_child()) {
     return;
   }
+  const internal::memory_needed needed;
   std::deque<slot_ptr<result_slot>> untaken;  // these go after the lock
   slot_ptr<result_slot> untaken_failure;
   {

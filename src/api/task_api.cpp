@@ -8,6 +8,7 @@
 #include <narke/put.hpp>
 
 #include "base/forked_child.hpp"
+#include "base/needed_memory.hpp"
 #include "base/timer_queue.hpp"
 #include "runtime/engine.hpp"
 #include "task/task_info.hpp"
@@ -28,6 +29,7 @@ std::string name_for_messages(const task_info& info) {
 
 // A task whose results nobody has yet, taken by cancel.
 void finish_cancelled(task_node& node, bool was_waiting) {
+  const internal::memory_needed needed;
   const bool is_held_call = was_waiting && node.lane == task_lane::actor_call;
   const bool is_in_lane =
       !was_waiting && node.lane == task_lane::placement && internal::withdraw_placed(node);
@@ -56,6 +58,7 @@ bool cancel_running(task_node& node, bool force, bool recursive) {
   if (!node.slot(0)->mark_stop() || node.slot(0)->is_ready()) {
     return false;
   }
+  const internal::memory_needed needed;  // it is marked
   if (cancel_queued(node)) {
     return true;  // it was between two attempts
   }

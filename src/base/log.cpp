@@ -24,9 +24,29 @@ spdlog::logger& the_logger() {
   return *logger;
 }
 
+// Names of tasks and the like stand in messages, and a terminal obeys control characters: C0, DEL,
+// and C1 as UTF-8.
+std::string without_controls(std::string_view message) {
+  std::string shown;
+  for (std::size_t i = 0; i != message.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(message[i]);
+    const bool is_c1 = byte == 0xC2 && i + 1 != message.size() &&
+                       static_cast<unsigned char>(message[i + 1]) < 0xA0;
+    if (byte < 0x20 || byte == 0x7F || is_c1) {
+      shown += '?';
+      i += is_c1 ? 1 : 0;
+    } else {
+      shown += message[i];
+    }
+  }
+  return shown;
+}
+
 void log(spdlog::level::level_enum level, std::string_view message) noexcept {
   try {
-    the_logger().log(level, "{}", message);
+    if (the_logger().should_log(level)) {
+      the_logger().log(level, "{}", without_controls(message));
+    }
   } catch (...) {  // a message that cannot be written must not end the program
   }
 }

@@ -57,6 +57,7 @@ std::string resolved(const std::string& path) {
 
 output_file::output_file(std::string path) : path_{std::move(path)} {
   if (path_.empty() || path_.find('\0') != std::string::npos) fail("open", EINVAL);
+  buffer_.reserve(buffer_bytes);  // first: what is thrown here comes without the destructor
   struct stat status {};
   if (::stat(path_.c_str(), &status) != 0) {
     open_beside();
@@ -67,7 +68,6 @@ output_file::output_file(std::string path) : path_{std::move(path)} {
   } else {
     open_directly();
   }
-  buffer_.reserve(buffer_bytes);
 }
 
 output_file::~output_file() { discard(); }

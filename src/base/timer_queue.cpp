@@ -7,6 +7,8 @@
 
 #include <narke/errors.hpp>
 
+#include "base/needed_memory.hpp"
+
 namespace narke::internal {
 
 timer_queue& timer_queue::instance() {
@@ -33,6 +35,7 @@ void timer_queue::start() {
 }
 
 timer_id timer_queue::schedule(time_point time, callback call, void* context, timer_kind kind) {
+  const memory_needed needed;
   const std::lock_guard lock{mutex_};
   const timer_id id = ++last_id_;
   const auto at = entries_.emplace(key{time, id}, entry{call, context, kind}).first;
@@ -57,6 +60,7 @@ bool timer_queue::cancel(timer_id id) noexcept {
 }
 
 void timer_queue::hurry() noexcept {
+  const memory_needed needed;
   std::vector<entry> due;
   {
     const std::lock_guard lock{mutex_};
@@ -96,6 +100,7 @@ std::size_t timer_queue::size() const {
 }
 
 void timer_queue::run() noexcept {
+  const memory_needed needed;
   std::unique_lock lock{mutex_};
   while (!stopping_) {
     if (entries_.empty()) {

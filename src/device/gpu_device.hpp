@@ -31,7 +31,7 @@ enum class device_phase : std::uint8_t { closed, opening, open, lost };
 
 class gpu_device {
  public:
-  gpu_device(int index, int ordinal) noexcept : index_{index}, ordinal_{ordinal} {}
+  gpu_device(int index, int ordinal) : index_{index}, ordinal_{ordinal} {}
   gpu_device(const gpu_device&) = delete;
   gpu_device& operator=(const gpu_device&) = delete;
 

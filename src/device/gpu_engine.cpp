@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "base/needed_memory.hpp"
 #include "device/driver_call.hpp"
 
 namespace narke::internal {
@@ -52,6 +53,7 @@ bool gpu_engine::is_started() {
 }
 
 void gpu_engine::stop() noexcept {
+  const memory_needed needed;
   std::vector<std::jthread> threads;
   {
     lock_type lock{mutex_};
@@ -87,6 +89,7 @@ void gpu_engine::stop() noexcept {
 }
 
 void gpu_engine::submit(gpu_work& work) noexcept {
+  const memory_needed needed;
   const lock_type lock{mutex_};
   // On a device that is lost, too: whoever submits for it fails the work, and nobody recurses.
   gpu_device& device = *device_at(work.devices.front());
@@ -195,6 +198,7 @@ void gpu_engine::ensure_thread(gpu_device& device) {
 }
 
 void gpu_engine::submitter_loop(gpu_device& device, const std::stop_token& stop) {
+  const memory_needed needed;
   lock_type lock{mutex_};
   while (!stop.stop_requested()) {
     if (device.role_taken_) {
@@ -298,6 +302,7 @@ void gpu_engine::sleep(gpu_device& device, lock_type& lock, const std::stop_toke
 }
 
 void gpu_engine::copier_loop(gpu_device& device, const std::stop_token& stop) {
+  const memory_needed needed;
   lock_type lock{mutex_};
   while (!stop.stop_requested()) {
     if (device.phase_ != device_phase::open || !do_chore(device, lock)) {
@@ -315,6 +320,7 @@ void gpu_engine::release_later(detail::array_buffer& buffer) {
 
 // What was let go under the mutex: host memory goes outside it, as that calls the user's code.
 void gpu_engine::sweep(lock_type& lock) noexcept {
+  const memory_needed needed;
   while (!released_.empty()) {
     std::vector<detail::array_buffer*> gone;
     gone.swap(released_);

@@ -10,6 +10,7 @@
 #include <narke/errors.hpp>
 
 #include "base/forked_child.hpp"
+#include "base/needed_memory.hpp"
 #include "device/driver_call.hpp"
 
 namespace narke::detail {
@@ -134,6 +135,7 @@ array_buffer* gpu_frame::make_output(std::size_t on, std::size_t bytes, device_b
 }
 
 array_ptr gpu_frame::allocate(std::size_t on, std::size_t bytes) {
+  const internal::memory_needed needed;
   internal::gpu_engine::lock_type lock{engine.mutex_};
   array_buffer* buffer = make_output(on, bytes, take_block(lock, on, bytes));
   buffer->add_ref();
@@ -142,6 +144,7 @@ array_ptr gpu_frame::allocate(std::size_t on, std::size_t bytes) {
 }
 
 void* gpu_frame::allocate_temporary(std::size_t on, std::size_t bytes) {
+  const internal::memory_needed needed;
   internal::gpu_engine::lock_type lock{engine.mutex_};
   temporaries.push_back({take_block(lock, on, bytes), on});
   return reinterpret_cast<void*>(temporaries.back().block.begin);
@@ -149,6 +152,7 @@ void* gpu_frame::allocate_temporary(std::size_t on, std::size_t bytes) {
 
 // In stream order: later work of this body may have the bytes at once.
 void gpu_frame::free_temporary(std::size_t on, void* memory) noexcept {
+  const internal::memory_needed needed;
   const auto at = std::find_if(
       temporaries.begin(), temporaries.end(), [&](const internal::temporary_block& each) {
         return each.block.begin == reinterpret_cast<internal::cu_device_ptr>(memory);
@@ -167,6 +171,7 @@ void gpu_frame::free_temporary(std::size_t on, void* memory) noexcept {
 
 // Everything that the body has on the device is taken to be used by each of its closures there.
 void gpu_frame::emulate(std::size_t on, const emulated_closure& closure) {
+  const internal::memory_needed needed;
   const place& here = places[on];
   accesses.clear();
   {
@@ -243,6 +248,7 @@ void gpu_frame::synchronize(std::size_t on) {
 }
 
 array_ptr gpu_frame::take_for_writing(array_ptr buffer, std::size_t on) {
+  const internal::memory_needed needed;
   place& here = places[on];
   const auto given =
       std::count_if(work->inputs_.begin(), work->inputs_.end(),

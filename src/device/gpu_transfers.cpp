@@ -5,6 +5,7 @@
 
 #include <narke/errors.hpp>
 
+#include "base/needed_memory.hpp"
 #include "device/driver_call.hpp"
 #include "device/gpu_engine.hpp"
 #include "device/gpu_frame.hpp"
@@ -318,6 +319,7 @@ const void* gpu_engine::host_bytes(detail::array_buffer& buffer) {
 }
 
 void gpu_engine::prefetch_to_host(detail::array_buffer& buffer) noexcept {
+  const memory_needed needed;
   const lock_type lock{mutex_};
   if (is_started_) {
     start_to_host(buffer, transfer_urgency::prefetch);
@@ -326,6 +328,7 @@ void gpu_engine::prefetch_to_host(detail::array_buffer& buffer) noexcept {
 
 // Requires: the last reference is gone.
 void gpu_engine::let_go(detail::array_buffer& buffer) noexcept {
+  const memory_needed needed;
   lock_type lock{mutex_};
   while (!buffer.replicas().empty()) {
     drop(*buffer.replicas().back());
@@ -354,6 +357,7 @@ detail::array_ptr gpu_engine::take_for_writing_on_host(detail::array_ptr buffer)
 
 // What a body wrote is an array from here on: it may be copied, moved out and dropped.
 void gpu_engine::seal(detail::array_buffer& buffer) noexcept {
+  const memory_needed needed;
   const lock_type lock{mutex_};
   for (replica* each : buffer.replicas()) {
     std::vector<replica*>& builders = each->device->builders_;

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/build_info.hpp"
+#include "base/needed_memory.hpp"
 #include "observe/report.hpp"
 
 namespace narke::internal {
@@ -232,6 +233,7 @@ json build_json() {
 }  // namespace
 
 std::string report_json(const report_inputs& inputs) {
+  const memory_needed needed;  // by the destructor of json: it makes a list of what it holds
   json report = {
       {"$schema", report_schema},
       {"schema_version", schema_version},

@@ -8,6 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/needed_memory.hpp"
+
 namespace narke::internal {
 
 constinit thread_local event_writer* this_thread_events = nullptr;
@@ -109,6 +111,7 @@ void event_buffer::drop() noexcept {
 }
 
 void record_event_slowly(const trace_event& event) noexcept {
+  const memory_refusable it_can_be_dropped;
   try {
     if (has_buffer()) {
       hold.buffer->push_or_drop(event, capacity.load(std::memory_order_relaxed));

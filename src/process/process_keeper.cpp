@@ -13,6 +13,7 @@
 #include <narke/errors.hpp>
 
 #include "base/log.hpp"
+#include "base/needed_memory.hpp"
 #include "process/code_location.hpp"
 #include "process/process_pool.hpp"
 
@@ -52,6 +53,7 @@ void process_pool::wake_keeper() noexcept {
 }
 
 void process_pool::keep() noexcept {
+  const memory_needed needed;
   for (bool over = false; !over;) {
     try {
       wait_for_events();

@@ -10,6 +10,7 @@
 
 #include <narke/errors.hpp>
 
+#include "base/needed_memory.hpp"
 #include "process/call_message.hpp"
 
 namespace narke::internal {
@@ -108,6 +109,7 @@ class process_pool::lease {
   }
   /// Of a worker that is gone.
   process_end reaped() noexcept {
+    const memory_needed needed;
     const process_end end = worker_->reap();
     if (host_call* const hosted = running_.call->hosted) {
       hosted->is_process_gone = true;
@@ -410,6 +412,7 @@ void process_pool::end(process_host& host) noexcept {
 
 // A worker that has grown fat is fresh again as another process.
 void process_pool::give_back(worker_ptr worker) {
+  const memory_needed needed;
   const bool is_fat = worker->calls % calls_between_looks == 0 &&
                       worker->resident_bytes() - worker->fresh_bytes > kept_bytes_max;
   const std::lock_guard lock{mutex_};

@@ -17,6 +17,7 @@
 #include "actor/actor_core.hpp"
 #include "base/forked_child.hpp"
 #include "base/log.hpp"
+#include "base/needed_memory.hpp"
 #include "base/output_file.hpp"
 #include "base/ticks.hpp"
 #include "base/timer_queue.hpp"
@@ -159,6 +160,29 @@ std::map<int, std::vector<int>> numa_cpus_of(const machine& described) {
   return cpus;
 }
 
+// Once no worker is there: what came in while they ended, and the actors.
+void drop_what_is_left() {
+  do {
+    worker_pool::instance().drop_all();
+    placement_lane::instance().drop_pending();
+    actor_registry::end_all();
+  } while (worker_pool::instance().has_work());
+}
+
+// Requires: nothing runs, and nothing new starts.
+void end_all() {
+  worker_pool::instance().stop();
+  timer_queue::instance().stop();
+  drop_what_is_left();
+  process_pool::instance().stop();  // once no actor has a process
+  {
+    const std::lock_guard gpus{engine().gpus};
+    engine().has_unknown_gpus.store(false, std::memory_order_release);
+    stop_gpus();
+  }
+  set_store_limit_bytes(0);
+}
+
 // Requires: engine().life is held, and no runtime is there.
 void start_locked(const runtime_options& options) {
   static const bool at_exit = [] {
@@ -170,6 +194,7 @@ void start_locked(const runtime_options& options) {
     return std::atexit(shut_down_at_exit) == 0;
   }();
   static_cast<void>(at_exit);
+  wait_for_needed_memory();
   auto settings = std::make_shared<const runtime_settings>(resolve_settings(options));
   set_log_level(settings->logging_level);
   for (const std::string& warning : settings->described.warnings) {
@@ -182,15 +207,21 @@ void start_locked(const runtime_options& options) {
   set_store_limit_bytes(settings->object_store_bytes);
   placement_lane::instance().configure(settings->totals);
   set_numa_cpus(numa_cpus_of(settings->described));
+  std::stop_source stop;
   worker_pool::instance().start(settings->totals.cpus);
-  start_gpus(*settings);
+  try {
+    start_gpus(*settings);
+  } catch (...) {  // no memory: the threads that are there would be in the way of the next try
+    end_all();
+    throw;
+  }
   start_isolation(*settings);
   engine_state& state = engine();
   state.has_unknown_gpus.store(!settings->knows_gpus, std::memory_order_release);
   {
     const std::lock_guard lock{state.mutex};
     state.settings = std::move(settings);
-    state.stop = std::stop_source{};
+    state.stop = std::move(stop);
     state.started = clock::now();
     state.before = count_tasks();
   }
@@ -233,15 +264,6 @@ bool drain(clock::time_point deadline) {
     pause = std::min(pause * 2, std::chrono::microseconds{2'000});
   }
   return true;
-}
-
-// Once no worker is there: what came in while they ended, and the actors.
-void drop_what_is_left() {
-  do {
-    worker_pool::instance().drop_all();
-    placement_lane::instance().drop_pending();
-    actor_registry::end_all();
-  } while (worker_pool::instance().has_work());
 }
 
 void write_report_file(const std::string& file) {
@@ -289,6 +311,7 @@ bool stop_runtime(std::chrono::nanoseconds timeout) {
   if (phase == runtime_phase::never || phase == runtime_phase::stopped) {
     return true;
   }
+  const memory_needed needed;  // from here on there is no way back
   current_phase.store(runtime_phase::draining, std::memory_order_seq_cst);
   runtime_stop_source().request_stop();
   cancel_tree::stop_all_tokens();
@@ -301,16 +324,7 @@ bool stop_runtime(std::chrono::nanoseconds timeout) {
   log_advice();
   // First the phase, then the workers: who submits after the phase drops the task himself.
   current_phase.store(runtime_phase::stopped, std::memory_order_seq_cst);
-  worker_pool::instance().stop();
-  timer_queue::instance().stop();
-  drop_what_is_left();
-  process_pool::instance().stop();  // once no actor has a process
-  {
-    const std::lock_guard gpus{engine().gpus};
-    engine().has_unknown_gpus.store(false, std::memory_order_release);
-    stop_gpus();
-  }
-  set_store_limit_bytes(0);
+  end_all();
   return true;
 }
 
@@ -361,6 +375,7 @@ void log_what_is_said_first(const std::vector<std::string>& before,
 }  // namespace
 
 void know_gpus() noexcept {
+  const memory_needed needed;
   engine_state& state = engine();
   if (!state.has_unknown_gpus.load(std::memory_order_acquire)) {
     return;

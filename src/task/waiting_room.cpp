@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "base/forked_child.hpp"
+#include "base/needed_memory.hpp"
 
 namespace narke::internal {
 
@@ -35,7 +36,10 @@ struct alignas(64) bucket {
 
 bucket& bucket_of(const detail::result_slot& slot) noexcept {
   // Never destroyed: threads of the user may still wait when static objects go.
-  static auto* buckets = new std::array<bucket, bucket_count>;
+  static auto* buckets = [] {
+    const memory_needed needed;
+    return new std::array<bucket, bucket_count>;
+  }();
   const auto address = reinterpret_cast<std::uintptr_t>(&slot);
   return (*buckets)[((address >> 6) ^ (address >> 14)) % bucket_count];
 }

@@ -6,6 +6,7 @@
 
 #include <narke/errors.hpp>
 
+#include "base/needed_memory.hpp"
 #include "task/task_info.hpp"
 #include "task/task_rules.hpp"
 #include "worker/cancel_tree.hpp"
@@ -30,6 +31,7 @@ std::exception_ptr timeout_error(const task_node& node, std::chrono::nanoseconds
 // The runner of the attempt keeps the node until it has stopped the timer. A body that was first
 // has the outcome, and ends by itself.
 void on_timeout(void* context) noexcept {
+  const memory_needed needed;
   auto& node = *static_cast<task_node*>(context);
   const std::exception_ptr why = timeout_error(node, rules_of(node)->timeout());
   publish_early(node, why);
@@ -73,6 +75,7 @@ void end_rules(task_node& node) noexcept {
 
 void attempt_timer::start(task_node& node, const task_rules* rules) noexcept {
   if (rules != nullptr && rules->has_timeout()) {
+    const memory_needed needed;
     const auto now = timer_queue::time_point::clock::now();
     const bool is_never = rules->timeout() >= timer_queue::time_point::max() - now;
     id_ =

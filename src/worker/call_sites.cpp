@@ -13,6 +13,7 @@
 
 #include <narke/detail/watching.hpp>
 
+#include "base/needed_memory.hpp"
 #include "base/ticks.hpp"
 #include "task/task_info.hpp"
 #include "worker/worker_pool.hpp"
@@ -159,6 +160,7 @@ std::uint64_t resident_bytes() {
 // Runs `note`, which may want memory: what cannot be noted is not.
 template <class Note>
 void try_to(Note&& note) noexcept {
+  const memory_refusable it_can_be_left_out;
   try {
     note();
   } catch (const std::exception&) {
@@ -182,6 +184,7 @@ bool takes_results(const task_node& node) {
 }
 
 site_table* make_site_table(thread_record& record) noexcept {
+  const memory_refusable it_can_be_left_out;
   auto* table = new (std::nothrow) site_table;
   record.sites.store(table, std::memory_order_release);
   return table;

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/needed_memory.hpp"
+
 namespace narke::internal::cancel_tree {
 
 constinit std::atomic<std::uint64_t> changes{0};
@@ -131,6 +133,7 @@ void list_as_parent(execution& running) noexcept {
 }
 
 void end_parent(const execution& running) noexcept {
+  const memory_needed needed;
   const detail::task_node& node = *running.node;
   if (is_active()) {
     tree_state& state = tree();
@@ -146,6 +149,7 @@ void end_parent(const execution& running) noexcept {
 }
 
 void forget(const detail::task_node& node) noexcept {
+  const memory_needed needed;
   tree_state& state = tree();
   const std::lock_guard lock{state.mutex};
   const auto found = state.cancelled.find(node.id);

@@ -110,7 +110,7 @@ struct deadlock_search {
       case task_state::running:
         return !is_left(running.find(node), running.end());
       case task_state::waiting:
-      case task_state::inspected:  // state() never says so
+      case task_state::inspected:
         return can_get_arguments(*node);
       case task_state::ready:
         return node->lane == task_lane::placement    ? can_be_placed(node->id)

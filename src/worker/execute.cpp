@@ -9,6 +9,7 @@
 
 #include <narke/errors.hpp>
 
+#include "base/needed_memory.hpp"
 #include "observe/event.hpp"
 #include "store/object_store.hpp"
 #include "task/task_info.hpp"
@@ -34,6 +35,7 @@ using detail::task_node;
 using detail::task_state;
 
 std::exception_ptr dropped_by_shutdown() {
+  const memory_needed needed;
   return std::make_exception_ptr(
       task_cancelled_error{"the task was dropped: narke::shutdown() was called before it started. "
                            "Get results before the shutdown"});
@@ -198,6 +200,7 @@ bool run_as(task_node& node, const std::vector<int>* gpu_ids, std::uint64_t subm
   }
   {
     const argument_watch watch{node};
+    const memory_refusable users;
     call();
   }
   if (running.kin != kinship::none || running.has_token || cancel_tree::is_active()) [[unlikely]] {
@@ -251,6 +254,7 @@ void end_failed(task_node& node) noexcept {
 
 void run_body(task_node& node, const std::vector<int>* gpu_ids,
               std::uint64_t submitter_id) noexcept {
+  const memory_needed needed;
   if (is_draining() || cancel_tree::is_active()) [[unlikely]] {
     if (const std::exception_ptr reason = reason_not_to_start(node)) {
       node.fail(reason);
@@ -277,12 +281,14 @@ std::exception_ptr reason_not_to_start(task_node& node) noexcept {
 }
 
 std::exception_ptr cancelled_error(const task_node& node) {
+  const memory_needed needed;
   return std::make_exception_ptr(task_cancelled_error{
       fmt::format("{} was cancelled, or the task that submitted it was", display_name(node))});
 }
 
 void run_gpu_body(task_node& node, gpu_context& gpu, const std::vector<int>* gpu_ids,
                   std::uint64_t submitter_id) noexcept {
+  const memory_needed needed;
   static_cast<void>(run_as(node, gpu_ids, submitter_id, [&] { node.gpu->run_body(gpu); }));
 }
 
@@ -301,10 +307,12 @@ void resume(detail::dependent* entry, bool failed, runnable** next) noexcept {
 }  // namespace
 
 void one_argument_less(task_node& node) noexcept {
+  const memory_needed needed;
   one_argument_ready(node, nullptr);
 }
 
 void publish_ordered(task_node& node, bool failed) noexcept {
+  const memory_needed needed;
   resume(node.gpu->close_ordered(failed), failed, nullptr);
 }
 
@@ -325,6 +333,7 @@ void end_stopped(task_node& node, bool is_body) noexcept {
 }  // namespace
 
 void publish(task_node& node, runnable** next) noexcept {
+  const memory_needed needed;
   if (has_attempts(node)) [[unlikely]] {
     if (node.is_to_run_again) {
       run_again_later(node);
@@ -358,12 +367,14 @@ void publish(task_node& node, runnable** next) noexcept {
 }
 
 void publish_slot(detail::result_slot& slot) noexcept {
+  const memory_needed needed;
   const bool failed = slot.failed();
   static_cast<void>(slot.settle());  // nobody can ask it to stop: it has no producer
   resume(slot.close(), failed, nullptr);
 }
 
 void publish_held(detail::result_slot& slot) noexcept {
+  const memory_needed needed;
   const bool failed = slot.failed();
   slot.settle_held();
   resume(slot.close(), failed, nullptr);
@@ -371,6 +382,7 @@ void publish_held(detail::result_slot& slot) noexcept {
 }
 
 void drop_waiting(task_node& node) noexcept {
+  const memory_needed needed;
   if (node.claim(task_state::waiting)) {
     finish_with_error(node, dropped_by_shutdown());
     if (node.lane == task_lane::actor_call) {
@@ -381,6 +393,7 @@ void drop_waiting(task_node& node) noexcept {
 }
 
 void publish_early(task_node& node, const std::exception_ptr& error) noexcept {
+  const memory_needed needed;
   if (!node.take_outcome_early()) {
     return;
   }
@@ -405,6 +418,7 @@ void finish_with_error(task_node& node, const std::exception_ptr& error) noexcep
 }
 
 void fail_ready_task(task_node& node, const std::exception_ptr& error) noexcept {
+  const memory_needed needed;
   if (failing_tasks != nullptr) {
     failing_tasks->push_back({&node, error});
     return;
@@ -438,6 +452,7 @@ cpu_scope::~cpu_scope() {
 }
 
 void drop_if_stopped() noexcept {
+  const memory_needed needed;
   if (current_phase.load(std::memory_order_seq_cst) == runtime_phase::stopped) [[unlikely]] {
     worker_pool::instance().drop_late();
     placement_lane::instance().drop_pending();
@@ -445,6 +460,7 @@ void drop_if_stopped() noexcept {
 }
 
 void submit_node(task_node& node, task_lane lane) noexcept {
+  const memory_needed needed;
   const thread_state& self = this_thread_state;
   node.lane = lane;
   node.id = next_id();
@@ -484,6 +500,7 @@ bool waits_for_room() noexcept {
 }
 
 void send_ready_task(task_node& node) noexcept {
+  const memory_needed needed;
   send_to_lane(node, nullptr);
   drop_if_stopped();
 }

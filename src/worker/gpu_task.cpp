@@ -8,6 +8,7 @@
 #include <narke/errors.hpp>
 #include <narke/task.hpp>
 
+#include "base/needed_memory.hpp"
 #include "task/task_info.hpp"
 #include "worker/attempts.hpp"
 #include "worker/cancel_tree.hpp"
@@ -43,6 +44,7 @@ class gpu_task final : public gpu_work {
         std::rethrow_exception(reason);
       }
     }
+    const memory_refusable users;
     node_.gpu->prepare_inputs(visit, context);
   }
   void run_body(gpu_context& gpu) noexcept override {

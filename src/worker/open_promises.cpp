@@ -6,6 +6,7 @@
 #include <narke/errors.hpp>
 #include <narke/promise.hpp>
 
+#include "base/needed_memory.hpp"
 #include "worker/execute.hpp"
 #include "worker/lifecycle.hpp"
 
@@ -72,6 +73,7 @@ void promise_part::publish() noexcept {
 }
 
 std::exception_ptr promise_part::broken() {
+  const internal::memory_needed needed;
   return std::make_exception_ptr(broken_promise_error{
       "narke::promise: it went before it was given a value. Keep it until set_value or "
       "set_exception was called"});

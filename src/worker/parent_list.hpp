@@ -13,6 +13,8 @@
 #include <cstdint>
 #include <new>
 
+#include "base/needed_memory.hpp"
+
 namespace narke::internal {
 
 class parent_list {
@@ -76,6 +78,7 @@ class parent_list {
     chunk* in = &first_;
     for (; index >= chunk_size; index -= chunk_size) {
       if (in->next.load(std::memory_order_relaxed) == nullptr) {
+        const memory_refusable it_can_be_left_out;
         in->next.store(new (std::nothrow) chunk, std::memory_order_release);
       }
       in = in->next.load(std::memory_order_relaxed);

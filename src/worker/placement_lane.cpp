@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "base/needed_memory.hpp"
 #include "worker/execute.hpp"
 #include "scheduler/priority.hpp"
 #include "worker/lifecycle.hpp"
@@ -40,6 +41,7 @@ std::optional<std::string> placement_lane::infeasible_reason(const resource_requ
 template <class Event>
 void placement_lane::handle(Event&& event, std::optional<std::uint64_t> fast_lane_head,
                             detail::runnable** next) noexcept {
+  const memory_needed needed;
   decisions made;
   {
     const std::lock_guard lock{mutex_};
@@ -160,6 +162,7 @@ bool placement_lane::try_follow(placement_record& record) noexcept {
 }
 
 void placement_lane::submit(placement_record& record) noexcept {
+  const memory_needed needed;
   if (record.follows != 0 && record.item == nullptr && try_follow(record)) {
     record.granted(record);
     return;
@@ -218,6 +221,7 @@ void placement_lane::finished(placement_record& record) noexcept {
 }
 
 bool placement_lane::ordered_if_nothing_waits(const placement_record& record) noexcept {
+  const memory_needed needed;
   const std::lock_guard lock{mutex_};
   if (core_ == nullptr || records_.find(record.id) == nullptr || !is_settled_locked()) {
     return false;
@@ -235,6 +239,7 @@ void placement_lane::ordered(const placement_record& record) noexcept {
 }
 
 void placement_lane::device_lost(int gpu_index) noexcept {
+  const memory_needed needed;
   std::vector<placement_record*> hopeless;
   std::vector<placement_record*> hit;
   handle([&] {
@@ -307,6 +312,7 @@ void placement_lane::poll() noexcept {
 }
 
 void placement_lane::drop_pending() noexcept {
+  const memory_needed needed;
   std::vector<placement_record*> dropped;
   handle([&] {
     if (core_ == nullptr) {

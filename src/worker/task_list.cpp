@@ -8,6 +8,7 @@
 
 #include <narke/resources.hpp>
 
+#include "base/needed_memory.hpp"
 #include "worker/execute.hpp"
 
 namespace narke::internal {
@@ -38,8 +39,9 @@ list_part& part_of(const task_node& node) noexcept {
 }  // namespace
 
 void list_task_slowly(task_node& node) noexcept {
+  list_part& part = part_of(node);
+  const memory_refusable it_can_be_left_out;
   try {
-    list_part& part = part_of(node);
     const std::lock_guard lock{part.mutex};
     part.tasks.emplace(node.id, &node);
     node.is_listed = true;

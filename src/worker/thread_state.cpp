@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include "base/needed_memory.hpp"
 #include "worker/call_sites.hpp"
 
 namespace narke::internal {
@@ -67,6 +68,7 @@ const thread_record* first_record() noexcept {
 thread_record& this_record() {
   thread_state& self = this_thread_state;
   if (self.record == nullptr) [[unlikely]] {
+    const memory_needed needed;  // by steps that are noexcept, too
     self.record = take_record();
     owner.record = self.record;
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <stdexcept>
 #include <string>
@@ -41,22 +42,25 @@ constexpr std::size_t slots_waited_for_at_once = 256;
 // waiting thread's stack.
 class sleeping_group final : public wait_group {
  public:
-  sleeping_group(std::size_t wanted, bool until_failure) noexcept
-      : missing_{static_cast<std::ptrdiff_t>(wanted)}, until_failure_{until_failure} {}
+  /// For up to `most` slots. For one it needs no memory.
+  sleeping_group(std::size_t most, std::size_t wanted, bool until_failure)
+      : missing_{static_cast<std::ptrdiff_t>(wanted)},
+        until_failure_{until_failure},
+        several_{most > 1 ? std::make_unique<joined_slot[]>(most) : nullptr} {}
   sleeping_group(const sleeping_group&) = delete;
   sleeping_group& operator=(const sleeping_group&) = delete;
   ~sleeping_group() {
-    for (joined_slot& each : joined_) {
-      waiting_room::leave(each.entry, *each.slot);
+    for (std::size_t i = 0; i != joined_; ++i) {
+      waiting_room::leave(place(i).entry, *place(i).slot);
     }
   }
 
   /// Counts `slot` at once when it is ready.
   void join(result_slot& slot) {
-    joined_slot& joined = joined_.emplace_back();
+    joined_slot& joined = place(joined_++);
     joined.slot = &slot;
     if (!waiting_room::enter(joined.entry, slot, *this)) {
-      joined_.pop_back();
+      --joined_;
       count(slot);
     }
   }
@@ -68,6 +72,9 @@ class sleeping_group final : public wait_group {
     const result_slot* slot = nullptr;
   };
 
+  [[nodiscard]] joined_slot& place(std::size_t i) noexcept {
+    return several_ != nullptr ? several_[i] : one_;
+  }
   void on_ready(wait_entry& entry) noexcept override { count(*joined_slot_of(entry).slot); }
   // The entry is the first member.
   static joined_slot& joined_slot_of(wait_entry& entry) noexcept {
@@ -83,7 +90,10 @@ class sleeping_group final : public wait_group {
   std::atomic<std::ptrdiff_t> missing_;
   const bool until_failure_;
   parker parker_;
-  std::deque<joined_slot> joined_;  // stay where they are: the waiting room points to them
+  // Stay where they are: the waiting room points to them.
+  joined_slot one_;
+  const std::unique_ptr<joined_slot[]> several_;  // null: one_ is enough
+  std::size_t joined_ = 0;
 };
 
 // Sleeps by `sleep_until`. A task that sleeps without a deadline looks from time to time whether
@@ -120,7 +130,7 @@ bool spin_for(const result_slot& slot) noexcept {
 
 bool sleep_for(result_slot& slot, time_point deadline) {
   const blocked_section blocked;
-  sleeping_group group{1, false};
+  sleeping_group group{1, 1, false};
   group.join(slot);
   return sleep_watched(
       deadline, [&](time_point until) { return group.sleep_until(until); },
@@ -141,7 +151,7 @@ bool sleep_for_some(slot_list slots, std::size_t first, time_point deadline) {
     return true;
   }
   const blocked_section blocked;
-  sleeping_group group{open.size(), true};
+  sleeping_group group{open.size(), open.size(), true};
   for (result_slot* slot : open) {
     detail::want_completion(*slot);
     group.join(*slot);
@@ -198,7 +208,7 @@ std::vector<result_slot*> all_of(slot_list slots) {
 
 void sleep_for_count(slot_list slots, std::size_t wanted, time_point deadline) {
   const blocked_section blocked{blocked_section::blocking::wait};
-  sleeping_group group{wanted, false};
+  sleeping_group group{slots.size, wanted, false};
   for (std::size_t i = 0; i != slots.size; ++i) {
     group.join(*slots[i]);
   }

@@ -21,7 +21,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <vector>
+
+#include "base/needed_memory.hpp"
 
 namespace narke::internal {
 
@@ -43,6 +46,16 @@ class work_deque {
     // Sequentially consistent: whoever pushes looks for sleepers next, and whoever falls asleep
     // looks here last.
     bottom_.store(bottom + 1, std::memory_order_seq_cst);
+  }
+  /// Owner only. False when it is full and there is no memory to grow; it does not wait for any.
+  [[nodiscard]] bool try_push(T* item) noexcept {
+    const memory_refusable full_is_no_harm;
+    try {
+      push(item);
+      return true;
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
   }
   /// Owner only: the newest, or null.
   T* pop() noexcept {

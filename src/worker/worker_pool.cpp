@@ -13,6 +13,7 @@
 
 #include "base/forked_child.hpp"
 #include "base/log.hpp"
+#include "base/needed_memory.hpp"
 #include "base/ticks.hpp"
 #include "observe/event.hpp"
 #include "store/object_store.hpp"
@@ -84,6 +85,7 @@ void worker_pool::start(int cpus, int threads_max) {
 }
 
 void worker_pool::stop() {
+  const memory_needed needed;
   int count = 0;
   {
     const std::lock_guard lock{mutex_};
@@ -102,10 +104,9 @@ void worker_pool::stop() {
 }
 
 void worker_pool::push(detail::runnable& item) noexcept {
-  if (worker* self = this_thread_state.self) {
-    self->deque.push(&item);
-  } else {
-    injected_.push(item);
+  worker* self = this_thread_state.self;
+  if (self == nullptr || !self->deque.try_push(&item)) {
+    injected_.push(item);  // linked through the items: it needs no memory
   }
   notify();
 }
@@ -147,6 +148,7 @@ void worker_pool::notify() noexcept {
 }
 
 void worker_pool::hand_over(detail::runnable& item) noexcept {
+  const memory_needed needed;
   const bool has_sleeper =
       idle_.update([](idle_state::counts& now) { return now.parked > 0 && now.parked-- > 0; });
   if (worker* sleeper = has_sleeper ? pop_sleeper() : nullptr) {
@@ -241,9 +243,11 @@ bool worker_pool::keep_one_unblocked() noexcept {
 
 bool worker_pool::add_worker(detail::runnable* handed, bool with_permit) noexcept {
   try {
+    const memory_refusable others_do_the_work;
     const std::lock_guard lock{mutex_};
     return add_worker_locked(handed, with_permit);
   } catch (const std::exception& failed) {
+    const memory_needed needed;
     log_warning(fmt::format("no further thread could be made ({}); work goes on with {}",
                             failed.what(), thread_count()));
     return false;
@@ -306,6 +310,7 @@ namespace {
 // or by notify, which took a permit for it and counted it as searching. Made at start, it has
 // neither and falls asleep.
 void worker_pool::run_worker(worker& self) noexcept {
+  const memory_needed needed;
   this_thread_state.self = &self;
   set_thread_track_name(fmt::format("worker {}", self.index), self.index);
   bool has_permit = self.begins_with_permit;
@@ -406,6 +411,7 @@ void worker_pool::wait_for_room() const noexcept {
 
 // Step 2 of idle_state's protocol. False: the pool stops.
 bool worker_pool::sleep(worker& self, bool has_permit, bool searching) noexcept {
+  keep_memory_reserve();
   if (is_forked_child()) [[unlikely]] {
     end_forked_worker();
   }

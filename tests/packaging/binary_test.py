@@ -35,6 +35,15 @@ class Library(unittest.TestCase):
         self.assertTrue(needed)
         self.assertEqual([name for name in needed if not NEEDED.match(name)], [])
 
+    def test_calls_nothing_that_speaks_to_a_network(self):
+        calls = {"socket", "bind", "listen", "accept", "accept4", "connect", "getaddrinfo",
+                 "gethostbyname", "sendto", "recvfrom", "shm_open"}
+        for binary in (self.library, *self.programs):
+            with self.subTest(binary=binary):
+                used = {line.split()[-1].split("@")[0]
+                        for line in output_of("nm", "-D", "--undefined-only", binary).splitlines()}
+                self.assertEqual(used & calls, set())
+
     def test_has_a_versioned_name(self):
         self.assertRegex(output_of("readelf", "-dW", self.library),
                          r"\(SONAME\).*\[libnarke\.so\.\d+\.\d+\]")

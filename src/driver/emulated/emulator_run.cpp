@@ -6,6 +6,7 @@
 #include <cstring>
 #include <system_error>
 
+#include "base/needed_memory.hpp"
 #include "driver/emulated/emulated_checks.hpp"
 #include "driver/emulated/emulator.hpp"
 #include "driver/emulated/emulator_thread.hpp"
@@ -222,6 +223,7 @@ void emulator::start_thread_if_needed() {
 }
 
 void emulator::run_thread() {
+  const memory_needed needed;
   lock_type lock(mutex_);
   while (true) {
     work_.wait(lock, [this] { return is_stopping_ || !ready_.empty() || !to_drop_.empty(); });
@@ -322,6 +324,7 @@ bool emulator::run_closure(operation& work) {
   runs_work = true;
   bool is_success = false;
   try {
+    const memory_refusable users;
     is_success = work.closure.run(work.closure.context);
   } catch (...) {
     // As on a device, nobody is told more than that the launch failed.
