@@ -114,8 +114,10 @@ struct actor_hooks {
   std::string (*why_call_waits)(const detail::task_node& call) = nullptr;
   std::string (*actor_name)(const void* actor) = nullptr;
   /// Appends the calls that run now on the actor of `call`. False when it has a turn to give.
-  bool (*list_running)(detail::task_node& call,
+  bool (*list_running)(const detail::task_node& call,
                        std::vector<const detail::task_node*>& to) = nullptr;
+  /// By which the actor of `call` holds its resources, or asks for them; 0: neither.
+  std::uint64_t (*ticket_of)(const detail::task_node& call) = nullptr;
 };
 extern constinit actor_hooks the_actor_hooks;
 
