@@ -89,7 +89,8 @@ bool waits_for_room() noexcept;
 bool try_run_in_place(const detail::result_slot& slot) noexcept;
 
 /// A CPU for a task run in place: the one that this thread has, or a free permit; none when the
-/// stack is nearly full.
+/// stack is nearly full. A task that has parts of CPUs, or none, waits while another runs on a
+/// permit in its place: what it has is free meanwhile.
 class borrowed_cpu {
  public:
   borrowed_cpu() noexcept;
@@ -104,6 +105,7 @@ class borrowed_cpu {
  private:
   cpu_hold hold_ = cpu_hold::none;
   bool took_permit_ = false;
+  placement_record* waits_ = nullptr;  // of the task below, while the permit is there
 };
 
 /// What the actor layer does, as this layer cannot call it: set once, when the library is loaded.
