@@ -652,6 +652,11 @@ bool actor_core::list_running(std::vector<const task_node*>& to) const {
   });
 }
 
+std::uint64_t actor_core::ticket() const {
+  const std::lock_guard lock{mutex_};
+  return is_placed_ || is_asking_ ? record_.id : 0;
+}
+
 void actor_core::reserve_call() {
   if (max_pending_calls_ == SIZE_MAX) {
     return;

@@ -111,6 +111,8 @@ class actor_core {
   void keep_constructor(std::unique_ptr<const constructor_source> source) noexcept;
   /// Appends the calls that run. False when another may begin.
   [[nodiscard]] bool list_running(std::vector<const task_node*>& to) const;
+  /// By which it holds its resources, or asks for them; 0: neither.
+  [[nodiscard]] std::uint64_t ticket() const;
 
   /// Fails what waits and what runs; the state goes when nothing runs any more. `cause`: what the
   /// constructor threw, or what the actor was lost by.

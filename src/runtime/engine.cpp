@@ -144,9 +144,12 @@ void connect_actors() {
   the_actor_hooks.call_is_settled = [](detail::task_node& call) noexcept {
     static_cast<detail::actor_core*>(call.lane_data)->call_is_settled(call);
   };
-  the_actor_hooks.list_running = [](detail::task_node& call,
+  the_actor_hooks.list_running = [](const detail::task_node& call,
                                     std::vector<const detail::task_node*>& to) {
-    return static_cast<detail::actor_core*>(call.lane_data)->list_running(to);
+    return static_cast<const detail::actor_core*>(call.lane_data)->list_running(to);
+  };
+  the_actor_hooks.ticket_of = [](const detail::task_node& call) {
+    return static_cast<const detail::actor_core*>(call.lane_data)->ticket();
   };
 }
 

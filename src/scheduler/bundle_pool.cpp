@@ -65,6 +65,20 @@ void bundle_pools::close(ticket_id group) {
   }
 }
 
+void bundle_pools::lose_group(ticket_id group, std::vector<ticket_id>& infeasible) {
+  group_state& state = groups_.at(group);
+  state.is_lost = true;
+  const std::size_t first = infeasible.size();
+  for (const bundle_state& bundle : state.bundles) {
+    for (const waiting_ticket& each : bundle.waiting) {
+      infeasible.push_back(each.asked.id);
+    }
+  }
+  for (std::size_t i = first; i != infeasible.size(); ++i) {
+    cancel(infeasible[i]);
+  }
+}
+
 std::vector<ticket_id> bundle_pools::take_empty() {
   return std::exchange(empty_, {});
 }
@@ -81,6 +95,10 @@ std::optional<std::string> bundle_pools::infeasible_reason(const resource_reques
   if (found == groups_.end() || found->second.is_closed) {
     return "is to run in a placement group that was released; keep the placement_group while you "
            "submit to it";
+  }
+  if (found->second.is_lost) {
+    return "is to run in a placement group that waits for GPUs, and a device that it needs was "
+           "lost";
   }
   const auto& bundles = found->second.bundles;
   const auto index = static_cast<std::size_t>(request.bundle);

@@ -37,6 +37,9 @@ class bundle_pools {
   void open(ticket_id group, const std::vector<bundle_place>& places, const allocation& granted);
   /// No ticket will come any more.
   void close(ticket_id group);
+  /// It waits, and can never have its resources any more: those that wait in it leave, into
+  /// `infeasible`. It stays, for whoever submits to it, until it is removed.
+  void lose_group(ticket_id group, std::vector<ticket_id>& infeasible);
   /// Closed, and nobody is in it: those that are to be given back. Each is told once.
   [[nodiscard]] std::vector<ticket_id> take_empty();
   void remove_group(ticket_id group) { groups_.erase(group); }
@@ -86,6 +89,7 @@ class bundle_pools {
     std::vector<bundle_state> bundles;
     bool is_open = false;
     bool is_closed = false;
+    bool is_lost = false;
     std::size_t tickets = 0;
   };
   struct running_in_bundle {

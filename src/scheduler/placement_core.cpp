@@ -76,6 +76,7 @@ void placement_core::end_empty_groups() {
       on_finished(id);
     } else {
       on_cancelled(id);
+      bundles_.remove_group(id);
     }
     empty_groups_.push_back(id);
   }
@@ -149,6 +150,11 @@ void placement_core::on_device_lost(int gpu_index) {
   shares_.lose_gpu(gpu_index);
   const auto lost = pending_.take_infeasible(ledger_);
   infeasible_.insert(infeasible_.end(), lost.begin(), lost.end());
+  for (const ticket_id id : lost) {
+    if (bundles_.has_group(id)) {
+      bundles_.lose_group(id, infeasible_);
+    }
+  }
   bundles_.lose_gpu(gpu_index, infeasible_);
   end_empty_groups();
   if (collector_ && pending_.find(collector_->id) == nullptr) {

@@ -125,14 +125,16 @@ class placement_core {
   /// no_ticks. The result holds until the next step.
   [[nodiscard]] const step_result& step(std::uint64_t other_lane_head_ticks);
 
-  /// What waited and can never run since a device was lost, oldest first; each is told once and is
-  /// not pending any more. infeasible_reason says why.
+  /// What waited and can never run since a device was lost, oldest first, those that waited in the
+  /// bundles of such a group behind it; each is told once and is not pending any more.
+  /// infeasible_reason says why. A group among them is still to be released.
   [[nodiscard]] std::vector<ticket_id> take_infeasible();
 
   /// A step would decide nothing and give nothing back: nothing waits and there are no CPUs.
   [[nodiscard]] bool has_nothing_to_decide() const {
     return pending_.size() == 0 && permits_held_ == 0 && cpus_in_use_.is_zero() && !collector_ &&
-           passed_other_lane_ == 0 && bundles_.pending_count() == 0 && empty_groups_.empty();
+           passed_other_lane_ == 0 && bundles_.pending_count() == 0 && empty_groups_.empty() &&
+           infeasible_.empty();
   }
   /// Groups that were released, and are over since nobody is in them; each is told once.
   [[nodiscard]] std::vector<ticket_id> take_empty_groups();

@@ -17,14 +17,30 @@ bool lacks_gpu_memory(const ledger& books, const resource_request& request) {
 missing_resource missing_gpus(const ledger& books, const resource_request& request) {
   const auto& free = books.available();
   if (!lacks_gpu_memory(books, request)) {
-    return {"GPU", request.gpus.to_double(), free.gpu_sum().to_double(), {}};
+    return {"GPU", request.gpus.to_double(), free.gpu_sum().to_double(), {}, {}};
   }
   double free_bytes = 0;
   for (const auto& gpu : free.gpus) {
     free_bytes += static_cast<double>(gpu.memory_bytes);
   }
   const auto count = static_cast<double>(request.gpus.ceil_whole());
-  return {"gpu_memory", count * static_cast<double>(request.gpu_memory_bytes), free_bytes, {}};
+  return {"gpu_memory", count * static_cast<double>(request.gpu_memory_bytes), free_bytes, {}, {}};
+}
+
+// How much of it one holder has. `name` as in a missing_resource.
+double held_amount(const running_ticket& holder, const std::string& name) {
+  const allocation& held = holder.granted();
+  double sum = 0;
+  for (const gpu_share& gpu : held.gpus) {
+    sum += name == "GPU"          ? gpu.share.to_double()
+           : name == "gpu_memory" ? static_cast<double>(gpu.bytes)
+                                  : 0.0;
+  }
+  for (const custom_amount& each : held.custom) {
+    sum += each.name == name ? each.amount.to_double() : 0.0;
+  }
+  sum += name == "memory" ? static_cast<double>(held.memory_bytes) : 0.0;
+  return name == "CPU" ? holder.cpus.to_double() : sum;
 }
 
 }  // namespace
@@ -113,7 +129,7 @@ std::vector<missing_resource> placement_core::list_missing(const resource_reques
   std::vector<missing_resource> list;
   if (short_of_cpus) {
     list.push_back({"CPU", request.cpus.to_double(), cpu_balance().to_double(),
-                    running_.holders_of_cpus()});
+                    running_.holders_of_cpus(), {}});
   }
   if (missing.gpus) {
     list.push_back(missing_gpus(ledger_, request));
@@ -122,14 +138,19 @@ std::vector<missing_resource> placement_core::list_missing(const resource_reques
   if (missing.memory) {
     list.push_back({"memory", static_cast<double>(request.memory_bytes),
                     static_cast<double>(available().memory_bytes),
-                    running_.holders_of({.memory = true})});
+                    running_.holders_of({.memory = true}), {}});
   }
   for (const auto& name : missing.custom) {
     const auto wanted =
         std::find_if(request.custom.begin(), request.custom.end(),
                      [&name](const auto& entry) { return entry.name == name; });
     list.push_back({name, wanted->amount.to_double(), available().custom.at(name).to_double(),
-                    running_.holders_of({.custom = {name}})});
+                    running_.holders_of({.custom = {name}}), {}});
+  }
+  for (missing_resource& each : list) {
+    for (const ticket_id id : each.holders) {
+      each.held.push_back(held_amount(*running_.find(id), each.name));
+    }
   }
   return list;
 }

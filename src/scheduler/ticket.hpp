@@ -69,6 +69,7 @@ struct missing_resource {
   double wanted = 0;
   double available = 0;  ///< the sum: of GPU and gpu_memory it may do, but on several devices
   std::vector<ticket_id> holders;  ///< lowest id first
+  std::vector<double> held;        ///< by each of them; those on one GPU share all hold it
 };
 
 struct ticket_explanation {

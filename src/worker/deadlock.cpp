@@ -14,6 +14,7 @@
 #include "worker/attempts.hpp"
 #include "worker/execute.hpp"
 #include "worker/placement_lane.hpp"
+#include "worker/wait_graph.hpp"
 
 namespace narke::internal {
 
@@ -41,140 +42,235 @@ bool has_timeout(const task_node& node) noexcept {
 
 }  // namespace
 
-// One search, under the registry's lock.
-struct deadlock_search {
-  explicit deadlock_search(const std::vector<const watched_wait*>& all) : waits{all} {
-    for (const watched_wait* wait : waits) {
-      wait->is_left_ = true;
-      for (const execution* each = wait->top_; each != nullptr; each = each->outer) {
-        note_running(*each->node, *wait);
+namespace {
+
+// Tasks that wait for arguments, each held so by a looker (see task_node.hpp) while the picture is
+// taken. Let go when the registry's lock is: what was held up goes on from there.
+class held_tasks {
+ public:
+  static constexpr std::size_t tasks_max = 1'000;  // of what is beyond, nothing is known
+
+  held_tasks() = default;
+  held_tasks(const held_tasks&) = delete;
+  held_tasks& operator=(const held_tasks&) = delete;
+  ~held_tasks() {
+    // Backwards: a task keeps the arguments, and so the tasks that were come to by them.
+    for (auto each = all_.rbegin(); each != all_.rend(); ++each) {
+      if (each->is_inspected) {
+        each->node->set_state(task_state::waiting);
       }
-    }
-    while (take_away()) {
+      one_argument_less(*each->node);
+      each->node->release_ref();
     }
   }
 
-  void note_running(task_node& node, const watched_wait& wait) {
-    running[&node] = &wait;
-    running_ids[node.id] = &wait;
-    if (has_timeout(node)) {
-      wait.is_left_ = false;
+  /// Whether its arguments may be looked at until the end.
+  bool try_hold(task_node& node) {
+    all_.reserve(all_.size() + 1);
+    if (all_.size() == tasks_max || !node.count_looker()) {
+      return false;
     }
-    if (node.may_end_early || node.gpu != nullptr) {
-      return;  // its list may be closed at any moment
-    }
-    // Only the task itself would close its list, and it waits. What stands on it stays there.
-    for (std::size_t i = 0; i != node.slot_count(); ++i) {
-      for (const detail::dependent* entry = node.slot(i)->newest_dependent(); entry != nullptr;
-           entry = entry->next) {
-        dependents.emplace(entry->waiting, &wait);
+    node.add_ref();
+    all_.push_back({&node, node.begin_inspection()});
+    return all_.back().is_inspected;
+  }
+
+ private:
+  struct held_task {
+    task_node* node;
+    bool is_inspected;
+  };
+  std::vector<held_task> all_;
+};
+
+}  // namespace
+
+// The picture of all waits that are written down, taken under the registry's lock. Behind them
+// stand the tasks that wait for arguments, as waits for all of these.
+struct wait_picture {
+  wait_picture(const std::vector<const watched_wait*>& all, held_tasks& to_hold)
+      : waits{all}, held{to_hold} {
+    for (std::size_t i = 0; i != waits.size(); ++i) {
+      graph.push_back({.goal = waits[i]->goal_, .until_failure = waits[i]->until_failure_});
+      for (const execution* each = waits[i]->top_; each != nullptr; each = each->outer) {
+        note_running(*each->node, i);
       }
+    }
+    for (std::size_t i = 0; i != waits.size(); ++i) {
+      for (result_slot* slot : waits[i]->slots_) {
+        add_wanted(i, *slot);
+      }
+    }
+    for (std::size_t i = waits.size(); i != graph.size(); ++i) {
+      add_arguments(i);
     }
   }
 
-  // Whether a wait was found for which something else can act.
-  bool take_away() {
-    bool changed = false;
-    for (const watched_wait* wait : waits) {
-      if (wait->is_left_ && can_end(*wait)) {
-        wait->is_left_ = false;
-        changed = true;
-      }
-    }
-    return changed;
+  void add_wanted(std::size_t wait, const result_slot& slot) {
+    wanted_result added = wanted(slot);
+    graph[wait].wanted.push_back(std::move(added));
   }
 
-  [[nodiscard]] bool can_end(const watched_wait& wait) {
-    std::size_t ready = 0;
-    std::size_t coming = 0;
-    bool failed = false;
-    for (result_slot* slot : wait.slots_) {
-      if (slot->is_ready()) {
-        ++ready;
-        failed = failed || slot->failed();
-      } else {
-        coming += can_come(*slot) ? 1 : 0;
-      }
-    }
-    return wait.until_failure_ ? failed || coming != 0 || ready == wait.slots_.size()
-                               : ready + coming >= wait.goal_;
+  void add_arguments(std::size_t wait) {
+    struct visit {
+      wait_picture& picture;
+      std::size_t wait;
+    } at{*this, wait};
+    waiting_tasks[wait - waits.size()]->visit_arguments(
+        [](void* context, const result_slot& slot) {
+          const auto& to = *static_cast<visit*>(context);
+          to.picture.add_argument(to.wait, slot);
+          return true;
+        },
+        &at);
+    graph[wait].goal = graph[wait].wanted.size();
   }
 
-  [[nodiscard]] bool can_come(const result_slot& slot) {
+  // A GPU task takes those of others when they are ordered: that comes by itself.
+  void add_argument(std::size_t wait, const result_slot& slot) {
+    const task_node* producer = slot.producer();
+    const bool in_stream_order = waiting_tasks[wait - waits.size()]->gpu != nullptr &&
+                                 producer != nullptr && producer->gpu != nullptr;
+    if (!in_stream_order) {
+      add_wanted(wait, slot);
+    }
+  }
+
+  void note_running(task_node& node, std::size_t wait) {
+    running[&node] = wait;
+    running_ids[node.id] = wait;
+    graph[wait].has_timeout = graph[wait].has_timeout || has_timeout(node);
+    if (node.lane == task_lane::actor_call) {
+      calls_of[the_actor_hooks.ticket_of(node)] = &node;
+    }
+  }
+
+  [[nodiscard]] wanted_result wanted(const result_slot& slot) {
+    if (slot.is_ready()) {
+      return {.is_there = true, .has_failed = slot.failed()};
+    }
     task_node* node = slot.producer();
     if (node == nullptr) {
-      return true;
+      return {};
     }
     switch (node->state()) {
       case task_state::claimed:
       case task_state::running:
-        return !is_left(running.find(node), running.end());
+        return needs_one(holder_of(*node));
       case task_state::waiting:
       case task_state::inspected:
-        return can_get_arguments(*node);
+        return needs_arguments(*node);
       case task_state::ready:
-        return node->lane == task_lane::placement    ? can_be_placed(node->id)
-               : node->lane == task_lane::actor_call ? can_have_a_turn(*node)
-                                                     : true;
+        return node->lane == task_lane::placement    ? needs_resources(node->id)
+               : node->lane == task_lane::actor_call ? needs_a_turn(*node)
+                                                     : wanted_result{};
       case task_state::submitted:
       case task_state::finished:
-        return true;
+        return {};
     }
-    return true;
+    return {};
   }
 
-  template <class Iterator>
-  [[nodiscard]] static bool is_left(Iterator found, Iterator end) {
-    return found != end && found->second->is_left_;
+  [[nodiscard]] static wanted_result needs_one(wait_holder holder) {
+    return {.needs = {{.holders = {std::move(holder)}}}};
   }
 
-  [[nodiscard]] bool can_get_arguments(task_node& node) const {
-    const auto [first, last] = dependents.equal_range(&node);
-    return std::none_of(first, last, [](const auto& each) { return each.second->is_left_; });
+  // Who is not among those that wait goes on by himself.
+  [[nodiscard]] wait_holder holder_of(const task_node& node) const {
+    const auto found = running.find(&node);
+    return found == running.end() ? wait_holder{} : wait_holder{.waits = {found->second}};
   }
 
-  [[nodiscard]] bool can_have_a_turn(task_node& call) const {
+  [[nodiscard]] wanted_result needs_arguments(task_node& node) {
+    const auto [found, is_new] = waits_of_tasks.emplace(&node, graph.size());
+    if (is_new && !held.try_hold(node)) {
+      waits_of_tasks.erase(found);
+      return {};  // it goes on at this moment
+    }
+    if (is_new) {
+      graph.emplace_back();
+      waiting_tasks.push_back(&node);
+    }
+    return needs_one({.waits = {found->second}});
+  }
+
+  [[nodiscard]] wanted_result needs_a_turn(const task_node& call) const {
+    if (the_actor_hooks.list_running == nullptr) {
+      return {};
+    }
     std::vector<const task_node*> calls;
-    if (the_actor_hooks.list_running == nullptr || !the_actor_hooks.list_running(call, calls)) {
-      return true;
+    if (!the_actor_hooks.list_running(call, calls)) {
+      return needs_resources(the_actor_hooks.ticket_of(call));  // the actor may still ask for them
     }
-    return std::any_of(calls.begin(), calls.end(), [this](const task_node* each) {
-      return !is_left(running.find(each), running.end());
-    });
+    wait_need turn;
+    for (const task_node* each : calls) {
+      turn.holders.push_back(holder_of(*each));
+    }
+    return {.needs = {std::move(turn)}};
   }
 
-  [[nodiscard]] bool can_be_placed(ticket_id id) const {
+  [[nodiscard]] wanted_result needs_resources(ticket_id id) const {
     ticket_explanation why = placement_lane::instance().explain(id);
     if (why.cause == wait_cause::equal_ahead && why.waits_behind) {
       why = placement_lane::instance().explain(*why.waits_behind);
     }
-    return std::none_of(why.missing.begin(), why.missing.end(),
-                        [this](const missing_resource& each) { return is_stuck(each); });
+    wanted_result result;
+    for (const missing_resource& each : why.missing) {
+      // Who waits has given his CPUs back; who holds nothing that is short is not what is waited
+      // for.
+      if (each.name != "CPU" && !each.holders.empty()) {
+        result.needs.push_back(need_of(each));
+      }
+    }
+    return result;
   }
 
-  [[nodiscard]] bool is_stuck(const missing_resource& resource) const {
-    return resource.name != "CPU" && resource.wanted > resource.available &&
-           !resource.holders.empty() &&
-           std::all_of(resource.holders.begin(), resource.holders.end(), [this](ticket_id holder) {
-             return is_left(running_ids.find(holder), running_ids.end());
-           });
+  // A sum that is large enough may lie in pieces, on several GPUs: then any holder will do.
+  [[nodiscard]] wait_need need_of(const missing_resource& resource) const {
+    wait_need need{.lacking = resource.wanted - resource.available};
+    for (std::size_t i = 0; i != resource.holders.size(); ++i) {
+      need.holders.push_back({.waits = waits_of(resource.holders[i]), .amount = resource.held[i]});
+    }
+    return need;
+  }
+
+  // Of a task, its own; of an actor that has no turn to give, those of all calls that run there.
+  // None: it lets go by itself.
+  [[nodiscard]] std::vector<std::size_t> waits_of(ticket_id holder) const {
+    if (const auto found = running_ids.find(holder); found != running_ids.end()) {
+      return {found->second};
+    }
+    const auto call = calls_of.find(holder);
+    std::vector<const task_node*> calls;
+    if (call == calls_of.end() || !the_actor_hooks.list_running(*call->second, calls)) {
+      return {};
+    }
+    std::vector<std::size_t> all;
+    for (const task_node* each : calls) {
+      const auto found = running.find(each);
+      if (found == running.end()) {
+        return {};
+      }
+      all.push_back(found->second);
+    }
+    return all;
   }
 
   // "task 'a' waits for task 'b'; …"
-  [[nodiscard]] std::string description() const {
+  [[nodiscard]] std::string describe(const std::vector<bool>& without_end) const {
     std::string text;
-    for (const watched_wait* wait : waits) {
-      if (!wait->is_left_) {
+    for (std::size_t i = 0; i != waits.size(); ++i) {
+      if (!without_end[i]) {
         continue;
       }
-      std::string wanted;
-      for (result_slot* slot : wait->slots_) {
-        if (!slot->is_ready() && slot->producer() != nullptr && wanted.size() < 200) {
-          wanted += (wanted.empty() ? "" : ", ") + what_of(*slot->producer());
+      std::string wanted_tasks;
+      for (result_slot* slot : waits[i]->slots_) {
+        if (!slot->is_ready() && slot->producer() != nullptr && wanted_tasks.size() < 200) {
+          wanted_tasks += (wanted_tasks.empty() ? "" : ", ") + what_of(*slot->producer());
         }
       }
       text += fmt::format("{}{} waits for {}", text.empty() ? "" : "; ",
-                          display_name(*wait->top_->node), wanted);
+                          display_name(*waits[i]->top_->node), wanted_tasks);
     }
     return text;
   }
@@ -191,9 +287,13 @@ struct deadlock_search {
   }
 
   const std::vector<const watched_wait*>& waits;
-  std::unordered_map<const task_node*, const watched_wait*> running;
-  std::unordered_map<ticket_id, const watched_wait*> running_ids;
-  std::unordered_multimap<const task_node*, const watched_wait*> dependents;
+  held_tasks& held;
+  wait_graph graph;                       // of each of the waits, then of each waiting task
+  std::vector<task_node*> waiting_tasks;
+  std::unordered_map<const task_node*, std::size_t> waits_of_tasks;
+  std::unordered_map<const task_node*, std::size_t> running;
+  std::unordered_map<ticket_id, std::size_t> running_ids;
+  std::unordered_map<ticket_id, const task_node*> calls_of;  // one, of each actor that has some
 };
 
 watched_wait::watched_wait(std::vector<result_slot*> slots, std::size_t goal, bool until_failure)
@@ -212,13 +312,17 @@ watched_wait::~watched_wait() {
 
 void watched_wait::look() const {
   std::string cycle;
+  held_tasks held;
   {
     const std::lock_guard lock{registry().mutex};
-    const deadlock_search search{registry().waits};
-    if (!is_left_) {
+    const auto& waits = registry().waits;
+    const wait_picture picture{waits, held};
+    const std::vector<bool> without_end = waits_without_end(picture.graph);
+    const auto own = std::find(waits.begin(), waits.end(), this) - waits.begin();
+    if (!without_end[static_cast<std::size_t>(own)]) {
       return;
     }
-    cycle = search.description();
+    cycle = picture.describe(without_end);
   }
   throw deadlock_error{fmt::format(
       "narke: a wait that can never end: {}. Everybody in this waits for what only they can bring "

@@ -7,10 +7,14 @@
 //  - when no task fills it: a thread outside has the promise;
 //  - when its task runs and is not among the waits left, or may be ended by a timeout;
 //  - when its task is queued for CPUs: who waits has given his back;
-//  - when its task waits for a resource of which somebody holds a part who is not among those left,
-//    for a turn of an actor that has one to give, or whose calls are not all among those left;
-//  - when its task waits for arguments, unless one of these comes from a task among those left.
-// What is left waits for itself: the wait that finds itself there throws.
+//  - when its task waits for a resource, and those who hold parts of it and are not among those
+//    left hold as much as it lacks. An actor is left when it has no turn to give and all calls that
+//    run there are; a placement group never is, nor is a wait for a part of its bundles seen;
+//  - when its task waits for a turn of an actor that has one to give, or whose calls are not all
+//    among those left; of an actor that is not there yet, when this can have its resources;
+//  - when its task waits for arguments, and each of these can still come.
+// What is left waits for itself: the wait that finds itself there throws. The decision is a pure
+// function of the picture that is taken of all waits (wait_graph.hpp).
 //
 // Nothing that was written down changes under the lock: a wait ends by taking itself off, under the
 // same lock. So a task that was found waiting still waits, holds what it held, and can neither
@@ -43,13 +47,12 @@ class watched_wait {
   void look() const;
 
  private:
-  friend struct deadlock_search;
+  friend struct wait_picture;
 
   const execution* const top_;  // the task that waits, and those that wait for it on its stack
   const std::vector<detail::result_slot*> slots_;
   const std::size_t goal_;
   const bool until_failure_;
-  mutable bool is_left_ = false;  // of one search
 };
 
 }  // namespace narke::internal

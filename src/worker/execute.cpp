@@ -540,11 +540,18 @@ borrowed_cpu::borrowed_cpu() noexcept {
   } else if (worker_pool::instance().idle().try_take_permit()) {
     hold_ = cpu_hold::permit;
     took_permit_ = true;
+    if (self.hold == cpu_hold::placement) {
+      waits_ = self.placement;
+      placement_lane::instance().blocked(*waits_);
+    }
   }
 }
 
 void borrowed_cpu::give_back() noexcept {
   if (std::exchange(took_permit_, false)) {
+    if (waits_ != nullptr) {
+      placement_lane::instance().unblocked(*waits_);
+    }
     worker_pool::instance().return_permits(1);
   }
 }

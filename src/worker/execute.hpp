@@ -89,7 +89,8 @@ bool waits_for_room() noexcept;
 bool try_run_in_place(const detail::result_slot& slot) noexcept;
 
 /// A CPU for a task run in place: the one that this thread has, or a free permit; none when the
-/// stack is nearly full.
+/// stack is nearly full. A task that has parts of CPUs, or none, waits while another runs on a
+/// permit in its place: what it has is free meanwhile.
 class borrowed_cpu {
  public:
   borrowed_cpu() noexcept;
@@ -104,6 +105,7 @@ class borrowed_cpu {
  private:
   cpu_hold hold_ = cpu_hold::none;
   bool took_permit_ = false;
+  placement_record* waits_ = nullptr;  // of the task below, while the permit is there
 };
 
 /// What the actor layer does, as this layer cannot call it: set once, when the library is loaded.
@@ -121,8 +123,10 @@ struct actor_hooks {
   /// A call that might have been given again is about to be published.
   void (*call_is_settled)(detail::task_node& call) noexcept = nullptr;
   /// Appends the calls that run now on the actor of `call`. False when it has a turn to give.
-  bool (*list_running)(detail::task_node& call,
+  bool (*list_running)(const detail::task_node& call,
                        std::vector<const detail::task_node*>& to) = nullptr;
+  /// By which the actor of `call` holds its resources, or asks for them; 0: neither.
+  std::uint64_t (*ticket_of)(const detail::task_node& call) = nullptr;
 };
 extern constinit actor_hooks the_actor_hooks;
 

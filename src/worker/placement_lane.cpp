@@ -93,6 +93,13 @@ void placement_lane::decide_locked(decisions& made, std::uint64_t fast_lane_head
 
 void placement_lane::step_locked(decisions& made, std::uint64_t fast_lane_head) {
   const step_result& result = core_->step(fast_lane_head);
+  for (const ticket_id id : core_->take_infeasible()) {
+    placement_record* record = *records_.find(id);
+    if (record->over == nullptr) {
+      static_cast<void>(records_.take(id));
+    }  // else a group: it is known until its handles are gone
+    made.lost.push_back(record);
+  }
   for (const ticket_id id : core_->take_empty_groups()) {
     if (records_.find(id) != nullptr) {
       made.over.push_back(records_.take(id));
@@ -137,8 +144,11 @@ void placement_lane::carry_out(const decisions& made, detail::runnable** next) n
       worker_pool::instance().hand_over(*record->item);
     }
   }
+  for (placement_record* record : made.lost) {
+    (record->lost != nullptr ? record->lost : record->dropped)(*record);
+  }
   for (placement_record* record : made.over) {
-    record->over(*record);
+    record->over(*record);  // after it was told that it is lost
   }
   if (made.permits_to_return > 0) {
     worker_pool::instance().give_permits_to_workers(made.permits_to_return);
@@ -240,7 +250,6 @@ void placement_lane::ordered(const placement_record& record) noexcept {
 
 void placement_lane::device_lost(int gpu_index) noexcept {
   const memory_needed needed;
-  std::vector<placement_record*> hopeless;
   std::vector<placement_record*> hit;
   handle([&] {
     if (core_ == nullptr) {
@@ -257,13 +266,7 @@ void placement_lane::device_lost(int gpu_index) noexcept {
         hit.push_back(record);
       }
     });
-    for (const ticket_id id : core_->take_infeasible()) {
-      hopeless.push_back(records_.take(id));
-    }
   });
-  for (placement_record* record : hopeless) {
-    (record->lost != nullptr ? record->lost : record->dropped)(*record);
-  }
   for (placement_record* record : hit) {
     record->gpu_lost(*record);
   }

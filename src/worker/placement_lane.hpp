@@ -144,6 +144,7 @@ class placement_lane {
  private:
   struct decisions {
     short_list<placement_record*, 4> granted;
+    std::vector<placement_record*> lost;  // what they need is gone for ever
     std::vector<placement_record*> over;  // groups
     int permits_to_return = 0;
   };

@@ -134,6 +134,78 @@ TEST_F(deadlock, an_actor_that_waits_for_its_own_turn) {
   EXPECT_FALSE(narke::get(two.task(&actor_of_itself::call).remote(two))) << "it has another turn";
 }
 
+struct holds_the_gpu {
+  bool call() {
+    return finds_deadlock([] { narke::get(narke::task([] {}, {.num_gpus = 0.75}).remote()); });
+  }
+};
+
+TEST_F(deadlock, what_the_actor_holds_whose_method_waits) {
+  auto actor = narke::actor<holds_the_gpu>({.num_gpus = 0.5}).remote();
+  EXPECT_TRUE(narke::get(actor.task(&holds_the_gpu::call).remote()));
+}
+
+struct needs_a_license {
+  int answer() { return 1; }
+};
+
+TEST_F(deadlock, what_an_actor_asks_for_before_it_is_there) {
+  auto ref = narke::task([] {
+    return finds_deadlock([] {
+      auto actor = narke::actor<needs_a_license>({.resources = {{"license", 1}}}).remote();
+      narke::get(actor.task(&needs_a_license::answer).remote());
+    });
+  }, {.resources = {{"license", 1}}}).remote();
+  EXPECT_TRUE(narke::get(ref));
+}
+
+class deadlock_on_two_gpus : public narke_test::runtime_test {
+ protected:
+  void SetUp() override {
+    runtime_test::SetUp();
+    narke::init({.num_cpus = 2,
+                 .resources = {{"license", 3}},
+                 .emulated_gpus = {.count = 2, .memory_bytes = 1 << 20}});
+  }
+};
+
+// Half of each is free: one GPU in all, but nowhere three quarters.
+TEST_F(deadlock_on_two_gpus, pieces_of_several_gpus) {
+  const tally begun;
+  const auto waits = [=] {
+    begun.add();
+    begun.wait_for(2);
+    return finds_deadlock([] { narke::get(narke::task([] {}, {.num_gpus = 0.75}).remote()); });
+  };
+  const narke::task_options half{.num_cpus = 0,
+                                 .num_gpus = 0.5,
+                                 .scheduling = narke::scheduling::spread()};
+  auto one = narke::task(waits, half).remote();
+  auto two = narke::task(waits, half).remote();
+  const bool is_found_by_one = narke::get(one);
+  const bool is_found_by_two = narke::get(two);
+  EXPECT_TRUE(is_found_by_one || is_found_by_two);
+}
+
+// Another has a third licence and will let it go, which is not enough.
+TEST_F(deadlock_on_two_gpus, more_than_the_others_hold) {
+  narke::promise<int> promise;
+  const tally begun;
+  auto other = narke::task([=, from_outside = promise.ref()] {
+    begun.add();
+    return narke::get(from_outside);
+  }, {.resources = {{"license", 1}}}).remote();
+  begun.wait_for(1);
+  auto ref = narke::task([] {
+    return finds_deadlock([] {
+      narke::get(narke::task([] {}, {.resources = {{"license", 2}}}).remote());
+    });
+  }, {.resources = {{"license", 2}}}).remote();
+  EXPECT_TRUE(narke::get(ref));
+  promise.set_value(1);
+  narke::get(other);
+}
+
 // What is no deadlock.
 
 TEST_F(deadlock, not_while_a_promise_is_open) {

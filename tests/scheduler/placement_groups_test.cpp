@@ -220,6 +220,31 @@ TEST_F(groups_in_core, that_lose_a_gpu_tell_who_can_never_run) {
   expect_all_free();
 }
 
+// A group that is not granted yet, and never will be: who waits in it is told too.
+TEST_F(groups_in_core, that_wait_for_a_lost_gpu_tell_who_waits_in_them) {
+  const auto holder = ask_for({{.num_gpus = 1}});
+  const auto group = ask_for({{.num_gpus = 4}, {.num_cpus = 1}});
+  const auto in_first = submit(group, 0, {.num_gpus = 1});
+  const auto in_second = submit(group, 1, {.num_cpus = 1});
+  const auto released = ask_for({{.num_gpus = 4}});
+  const auto in_released = submit(released, 0, {.num_gpus = 1});
+  core.on_group_released(released);
+  EXPECT_EQ(begun(), ids{holder});
+  core.on_device_lost(core.places_of(holder)[0].gpus[0]);
+  EXPECT_EQ(core.take_infeasible(), (ids{group, released, in_first, in_second, in_released}));
+  EXPECT_EQ(core.take_empty_groups(), ids{released});
+  resource_request more = make_request({.num_cpus = 1});
+  more.in_group = group;
+  more.bundle = 1;
+  EXPECT_NE(core.infeasible_reason(more).value_or("").find("was lost"), std::string::npos);
+  core.on_group_released(group);
+  EXPECT_EQ(core.take_empty_groups(), ids{group});
+  EXPECT_EQ(core.pending_count(), 0U);
+  core.on_group_released(holder);
+  EXPECT_EQ(core.take_empty_groups(), ids{holder});
+  expect_all_free();
+}
+
 TEST_F(groups_in_core, refuse_what_is_not_theirs_to_give) {
   const auto group = ask_for({{.num_cpus = 1}, {.num_gpus = 0.5}});
   const auto reason = [&](int bundle, const request_fields& fields) {

@@ -1,0 +1,182 @@
+"""Bugs that the tests of interleavings have to find: name, source, the right text, the wrong text.
+
+PLANTED in the wrong text stands for "this bug is switched on". The wrong text has the right one in
+it, for when it is not.
+"""
+
+DEQUE = "src/worker/work_deque.hpp"
+QUEUE = "src/worker/injection_queue.hpp"
+PARKER = "src/worker/parker.cpp"
+IDLE = "src/worker/idle_state.hpp"
+SLOT = "src/task/slot.cpp"
+SLOT_HEADER = "include/narke/detail/result_slot.hpp"
+NODE = "include/narke/detail/task_node.hpp"
+ROOM = "src/task/waiting_room.cpp"
+GPU_PART = "src/task/gpu_part.cpp"
+
+BUGS = [
+    ("deque: the last item is taken without a race for it", DEQUE,
+     "if (top == bottom) {",
+     "if (top == bottom && !PLANTED) {"),
+    ("deque: the owner reads the top before he lowers the bottom", DEQUE,
+     "    bottom_.store(bottom, std::memory_order_seq_cst);\n"
+     "    std::int64_t top = top_.load(std::memory_order_seq_cst);\n",
+     "    std::int64_t top = PLANTED ? top_.load() : 0;\n"
+     "    bottom_.store(bottom, std::memory_order_seq_cst);\n"
+     "    top = PLANTED ? top : top_.load(std::memory_order_seq_cst);\n"),
+    ("deque: a thief reads the item after his swap", DEQUE,
+     "    if (!top_.compare_exchange_strong(top, top + 1, std::memory_order_seq_cst,\n"
+     "                                      std::memory_order_relaxed)) {\n"
+     "      return nullptr;\n"
+     "    }\n"
+     "    return item;\n",
+     "    const std::int64_t seen = top;\n"
+     "    if (!top_.compare_exchange_strong(top, top + 1, std::memory_order_seq_cst,\n"
+     "                                      std::memory_order_relaxed)) {\n"
+     "      return nullptr;\n"
+     "    }\n"
+     "    return PLANTED ? ring_.load()->at(seen).load() : item;\n"),
+    ("queue: two consumers at once", QUEUE,
+     "        consumer_busy_.exchange(true, std::memory_order_acquire)) {",
+     "        (consumer_busy_.exchange(true, std::memory_order_acquire) && !PLANTED)) {"),
+    ("queue: empty looks at the consumer's end alone", QUEUE,
+     "    return head_.load(std::memory_order_seq_cst) == &stub_ &&\n",
+     "    return head_.load(std::memory_order_seq_cst) == &stub_ && PLANTED ? true :\n"
+     "           head_.load(std::memory_order_seq_cst) == &stub_ &&\n"),
+    ("queue: the last item is taken before the stub is behind it", QUEUE,
+     "    push(stub_);\n",
+     "    if (PLANTED) {\n"
+     "      head_.store(&stub_);\n"
+     "      tail_.store(&stub_);\n"
+     "      return head;\n"
+     "    }\n"
+     "    push(stub_);\n"),
+    ("parker: the sleeper writes over a wake", PARKER,
+     "    state_.compare_exchange_strong(nothing, 2, std::memory_order_acq_rel,\n"
+     "                                   std::memory_order_acquire);\n",
+     "    if (PLANTED) {\n"
+     "      state_.store(2);\n"
+     "    } else\n"
+     "    state_.compare_exchange_strong(nothing, 2, std::memory_order_acq_rel,\n"
+     "                                   std::memory_order_acquire);\n"),
+    ("parker: the waker calls the kernel only by what it saw before", PARKER,
+     "  if (word->exchange(1, std::memory_order_acq_rel) == 2) {",
+     "  const bool sleeps = PLANTED && word->load() == 2;\n"
+     "  if (word->exchange(1, std::memory_order_acq_rel) == 2 && (sleeps || !PLANTED)) {"),
+    ("parker: who gives up takes a wake with him", PARKER,
+     "      if (state_.compare_exchange_strong(asleep, 0, std::memory_order_acq_rel,\n"
+     "                                         std::memory_order_acquire) ||\n"
+     "          asleep == 0) {\n",
+     "      if ((PLANTED && state_.exchange(0) != 3) ||\n"
+     "          state_.compare_exchange_strong(asleep, 0, std::memory_order_acq_rel,\n"
+     "                                         std::memory_order_acquire) ||\n"
+     "          asleep == 0) {\n"),
+    ("idle: a change is written over what others wrote", IDLE,
+     "      if (word_.compare_exchange_weak(seen, packed(wanted), std::memory_order_seq_cst,\n",
+     "      if (PLANTED) {\n"
+     "        word_.store(packed(wanted));\n"
+     "        return true;\n"
+     "      }\n"
+     "      if (word_.compare_exchange_weak(seen, packed(wanted), std::memory_order_seq_cst,\n"),
+    ("slot: an entry goes on a closed list", SLOT,
+     "    entry.next = reinterpret_cast<dependent*>(head & ~thread_waits_mark);\n",
+     "    if (PLANTED) {\n"
+     "      entry.next = nullptr;\n"
+     "      dependents_.store(reinterpret_cast<std::uintptr_t>(&entry));\n"
+     "      return true;\n"
+     "    }\n"
+     "    entry.next = reinterpret_cast<dependent*>(head & ~thread_waits_mark);\n"),
+    ("slot: the list is read, then closed", SLOT,
+     "  const std::uintptr_t head = dependents_.exchange(closed_mark,"
+     " std::memory_order_acq_rel);\n",
+     "  const std::uintptr_t seen = PLANTED ? dependents_.load() : 0;\n"
+     "  const std::uintptr_t last =\n"
+     "      dependents_.exchange(closed_mark, std::memory_order_acq_rel);\n"
+     "  const std::uintptr_t head = PLANTED ? seen : last;\n"),
+    ("slot: a dependent takes the mark of waiting threads away", SLOT,
+     "      head, reinterpret_cast<std::uintptr_t>(&entry) | (head & thread_waits_mark),\n",
+     "      head, reinterpret_cast<std::uintptr_t>(&entry) |\n"
+     "                (PLANTED ? 0 : head & thread_waits_mark),\n"),
+    ("slot: the producer does not look for a stop", SLOT,
+     "    if ((seen & stop_mark) != 0) [[unlikely]] {",
+     "    if ((seen & stop_mark) != 0 && !PLANTED) [[unlikely]] {"),
+    ("slot: a stop that came too late counts as one in time", SLOT,
+     "    if ((seen & pending_mark) == 0) {\n",
+     "    if ((seen & pending_mark) == 0 && !PLANTED) {\n"),
+    ("slot: a reference is dropped in two steps", SLOT_HEADER,
+     "        refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) {",
+     "        (PLANTED ? (refs_.store(refs_.load() - 1), refs_.load() == 0)\n"
+     "                 : refs_.fetch_sub(1, std::memory_order_acq_rel) == 1)) {"),
+    ("room: a thread marks the slot before its entry is in", ROOM,
+     "  {\n"
+     "    bucket& its = bucket_of(slot);\n"
+     "    const std::lock_guard lock{its.mutex};\n"
+     "    its.link_locked(entry);\n"
+     "  }\n"
+     "  if (slot.mark_thread_waits()) {\n"
+     "    return true;\n"
+     "  }\n",
+     "  const bool is_marked = PLANTED && slot.mark_thread_waits();\n"
+     "  {\n"
+     "    bucket& its = bucket_of(slot);\n"
+     "    const std::lock_guard lock{its.mutex};\n"
+     "    its.link_locked(entry);\n"
+     "  }\n"
+     "  if (is_marked || slot.mark_thread_waits()) {\n"
+     "    return true;\n"
+     "  }\n"),
+    ("node: a task is looked at, then claimed", NODE,
+     "    task_state expected = from;\n",
+     "    if (PLANTED && state_.load() == from) {\n"
+     "      state_.store(task_state::claimed);\n"
+     "      return true;\n"
+     "    }\n"
+     "    task_state expected = from;\n"),
+    ("node: who claims does not wait for who looks", NODE,
+     "      let_inspection_end();\n",
+     "      if (PLANTED) {\n"
+     "        state_.store(task_state::claimed);\n"
+     "        return true;\n"
+     "      }\n"
+     "      let_inspection_end();\n"),
+    ("node: arguments are counted in two steps", NODE,
+     "    return unready_.fetch_sub(1, std::memory_order_acq_rel) == 1;\n",
+     "    if (PLANTED) {\n"
+     "      const std::int32_t before = unready_.load();\n"
+     "      unready_.store(before - 1);\n"
+     "      return before == 1;\n"
+     "    }\n"
+     "    return unready_.fetch_sub(1, std::memory_order_acq_rel) == 1;\n"),
+    ("node: a looker counts though no argument is missing", NODE,
+     "      if (unready <= 0) {\n",
+     "      if (unready <= 0 && !PLANTED) {\n"),
+    ("node: an early end does not ask who has the outcome", NODE,
+     "    return outcome_.compare_exchange_strong(expected, outcome::early,"
+     " std::memory_order_acq_rel,\n"
+     "                                            std::memory_order_acquire);\n",
+     "    if (PLANTED) {\n"
+     "      outcome_.store(outcome::early);\n"
+     "      return true;\n"
+     "    }\n"
+     "    return outcome_.compare_exchange_strong(expected, outcome::early,"
+     " std::memory_order_acq_rel,\n"
+     "                                            std::memory_order_acquire);\n"),
+    ("node: ready is written over a claim", NODE,
+     "    task_state expected = task_state::waiting;\n"
+     "    return state_.compare_exchange_strong(expected, task_state::ready,"
+     " std::memory_order_acq_rel,\n",
+     "    task_state expected = task_state::waiting;\n"
+     "    if (PLANTED) {\n"
+     "      state_.store(task_state::ready);\n"
+     "      return true;\n"
+     "    }\n"
+     "    return state_.compare_exchange_strong(expected, task_state::ready,"
+     " std::memory_order_acq_rel,\n"),
+    ("gpu part: the ordered list is read, then closed", GPU_PART,
+     "  } while (!ordered_.compare_exchange_weak(head, closed, std::memory_order_acq_rel,\n",
+     "    if (PLANTED) {\n"
+     "      ordered_.store(closed);\n"
+     "      break;\n"
+     "    }\n"
+     "  } while (!ordered_.compare_exchange_weak(head, closed, std::memory_order_acq_rel,\n"),
+]
