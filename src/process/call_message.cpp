@@ -47,12 +47,11 @@ void write_leaving(message_writer& to, actor_leaving how, const std::string& rea
   to.write(by_throw);
 }
 
-void read_leaving(message&& from, host_call& into) {
-  message_reader reader = make_reader(std::move(from));
-  const auto how = reader.read<std::uint8_t>();
-  into.reason = reader.read<std::string>();
-  into.is_left_by_throw = reader.read<bool>();
-  if (how > static_cast<std::uint8_t>(actor_leaving::lost) || reader.left() != 0) {
+void read_leaving(message_reader& from, host_call& into) {
+  const auto how = from.read<std::uint8_t>();
+  into.reason = from.read<std::string>();
+  into.is_left_by_throw = from.read<bool>();
+  if (how > static_cast<std::uint8_t>(actor_leaving::lost) || from.left() != 0) {
     throw damaged_message{"it says how an actor ends in a way that is none"};
   }
   into.leaving = static_cast<actor_leaving>(how);

@@ -35,6 +35,6 @@ std::exception_ptr read_answer(const isolated_call& call, message&& answer);
 /// That the actor ends, and how.
 void write_leaving(message_writer& to, actor_leaving how, const std::string& reason, bool by_throw);
 /// Throws damaged_message.
-void read_leaving(message&& from, host_call& into);
+void read_leaving(message_reader& from, host_call& into);
 
 }  // namespace narke::internal

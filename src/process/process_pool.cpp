@@ -317,7 +317,8 @@ bool process_pool::receive_answer(running_call& running, worker_process& worker,
   if (answer.kind != message_kind::leaving || hosted == nullptr) {
     return true;
   }
-  read_leaving(std::move(answer), *hosted);
+  message_reader reader = make_reader(std::move(answer));
+  read_leaving(reader, *hosted);
   return hosted->is_left_by_throw || receive_message(worker.socket(), answer);
 }
 

@@ -3,8 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <vector>
 
+#include <narke/detail/isolated_actor.hpp>
 #include <narke/errors.hpp>
+
+#include "process/message.hpp"
 
 namespace {
 
@@ -45,6 +49,38 @@ TEST(code_location, outside_of_code_is_not_found) {
   EXPECT_THROW(find(location), narke::error);
   location.offset = ~std::uint64_t{0};
   EXPECT_THROW(find(location), narke::error);
+}
+
+struct with_methods {
+  virtual ~with_methods() = default;
+  virtual int in_table() { return 1; }
+  int plain() { return 2; }
+};
+struct beside {
+  virtual ~beside() = default;
+  virtual int second() { return 3; }
+};
+struct both : with_methods, beside {
+  int in_table() override { return 10; }
+  int second() override { return 30; }
+};
+
+template <class Method>
+Method there_and_back(Method method) {
+  narke::message_writer to;
+  to.write(narke::detail::sent_method<Method>{method});
+  const auto body = narke::detail::message_access::body(to);
+  narke::message_reader from = narke::internal::make_reader(std::vector(body.begin(), body.end()));
+  return from.read<narke::detail::sent_method<Method>>().method;
+}
+
+TEST(code_location, of_methods_is_found_again) {
+  both object;
+  EXPECT_EQ((object.*there_and_back(&with_methods::plain))(), 2);
+  EXPECT_EQ((object.*there_and_back(&with_methods::in_table))(), 10);
+  EXPECT_EQ((object.*there_and_back<int (both::*)()>(&beside::second))(), 30);
+  EXPECT_EQ((object.*there_and_back(&both::second))(), 30);
+  EXPECT_EQ(there_and_back(&with_methods::plain), &with_methods::plain);
 }
 
 // This test program has the layers in itself: it is no program that loads the library.

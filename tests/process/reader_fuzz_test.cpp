@@ -68,6 +68,15 @@ specimen of_call_head() {
   return {body_of(to), [](message_reader& from) { static_cast<void>(read_call_head(from)); }};
 }
 
+specimen of_leaving() {
+  message_writer to;
+  write_leaving(to, narke::internal::actor_leaving::lost, "a reason", true);
+  return {body_of(to), [](message_reader& from) {
+            narke::internal::host_call into;
+            read_leaving(from, into);
+          }};
+}
+
 std::vector<specimen> corpus() {
   return {of(1.5),
           of(std::string{"some text"}),
@@ -86,7 +95,8 @@ std::vector<specimen> corpus() {
           of(std::filesystem::path{"a/b"}),
           of(narke::array<float>{std::vector<float>(40, 1.F)}),
           of_exception(),
-          of_call_head()};
+          of_call_head(),
+          of_leaving()};
 }
 
 /// What one attempt came to: the decoder may throw these two and nothing else.
