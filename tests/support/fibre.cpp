@@ -74,8 +74,11 @@ fibre::fibre(std::function<void()> body) : body_{std::move(body)}, stack_{stack_
 
 // One that was left half-way keeps its stack: something may point there.
 fibre::~fibre() {
+  static auto* left = new std::vector<stack_memory*>;
   if (has_ended_) {
     stack_memory::spare().emplace_back(stack_);
+  } else {
+    left->push_back(stack_);
   }
 }
 
