@@ -15,11 +15,12 @@ namespace narke::internal {
 transfer& gpu_engine::begin_transfer(transfer_direction direction, replica& on_device,
                                      transfer_urgency urgency) {
   gpu_device& device = *on_device.device;
+  if (direction == transfer_direction::to_host) {
+    on_device.buffer->expect_on_host();  // first: it may be large, and who asks is told
+  }
+  const memory_needed needed;
   on_device.buffer->add_ref();
   ++on_device.pins;
-  if (direction == transfer_direction::to_host) {
-    on_device.buffer->expect_on_host();
-  }
   // The more urgent go first; among equals, who came first.
   const auto at = std::find_if(device.transfers_.begin(), device.transfers_.end(),
                                [&](const transfer& each) { return each.urgency < urgency; });
