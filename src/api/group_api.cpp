@@ -58,8 +58,12 @@ class group_core {
     record_.submitted_ticks = internal::ticks_now();
     record_.for_life = true;
     record_.owner = this;
+    record_.keep = [](internal::placement_record& record) noexcept {
+      of(record).lane_refs_.fetch_add(1, std::memory_order_relaxed);
+    };
     record_.granted = [](internal::placement_record& record) noexcept {
       internal::publish_slot(*of(record).ready_);
+      of(record).let_go();
     };
     record_.dropped = [](internal::placement_record& record) noexcept {
       result_slot& ready = *of(record).ready_;
@@ -71,8 +75,9 @@ class group_core {
       ready.set_error(std::make_exception_ptr(device_lost_error{
           of(record).display_name() + " waits for GPUs, and a device that it needs was lost"}));
       internal::publish_slot(ready);
+      of(record).let_go();
     };
-    record_.over = [](internal::placement_record& record) noexcept { delete &of(record); };
+    record_.over = [](internal::placement_record& record) noexcept { of(record).let_go(); };
   }
 
   void submit() { internal::placement_lane::instance().submit(record_); }
@@ -80,7 +85,7 @@ class group_core {
   void release_ref() noexcept {
     if (handles_.fetch_sub(1, std::memory_order_acq_rel) == 1 && !internal::is_forked_child() &&
         !internal::placement_lane::instance().group_released(record_)) {
-      delete this;
+      let_go();
     }
   }
 
@@ -99,6 +104,20 @@ class group_core {
   }
 
  private:
+  // Who has its ready() is told, if nobody has told him anything.
+  ~group_core() {
+    if (!ready_->is_ready()) {
+      ready_->set_error(std::make_exception_ptr(
+          error{display_name() + " was released before it was reserved: keep a handle until "
+                                 "ready() is there"}));
+      internal::publish_slot(*ready_);
+    }
+  }
+  void let_go() noexcept {
+    if (lane_refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      delete this;
+    }
+  }
   static group_core& of(const internal::placement_record& record) noexcept {
     return *static_cast<group_core*>(record.owner);
   }
@@ -108,6 +127,8 @@ class group_core {
   const slot_ptr<result_slot> ready_;
   internal::placement_record record_;
   std::atomic<std::uint32_t> handles_{1};
+  // One until it is over, or the lane does not know it; one while the lane tells it something.
+  std::atomic<std::uint32_t> lane_refs_{1};
 };
 
 void add_ref(group_core& group) noexcept {

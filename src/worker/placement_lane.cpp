@@ -97,7 +97,9 @@ void placement_lane::step_locked(decisions& made, std::uint64_t fast_lane_head) 
     placement_record* record = *records_.find(id);
     if (record->over == nullptr) {
       static_cast<void>(records_.take(id));
-    }  // else a group: it is known until its handles are gone
+    } else {
+      record->keep(*record);  // a group is known until its handles are gone
+    }
     made.lost.push_back(record);
   }
   for (const ticket_id id : core_->take_empty_groups()) {
@@ -109,6 +111,9 @@ void placement_lane::step_locked(decisions& made, std::uint64_t fast_lane_head) 
   for (const assignment& each : result.assignments) {
     placement_record* record = *records_.find(each.id);
     note_assigned_locked(*record, each);
+    if (record->over != nullptr) {
+      record->keep(*record);
+    }
     made.granted.push_back(record);
   }
 }

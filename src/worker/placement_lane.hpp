@@ -50,7 +50,9 @@ struct placement_record {
   void (*gpu_lost)(placement_record& record) noexcept = nullptr;
   void* owner = nullptr;
   detail::task_node* task = nullptr;  ///< when it is a task's
-  /// Of a placement group. Called, outside every lock, when it was released and is over.
+  /// Of a placement group. Called, outside every lock, when it was released and is over. Another
+  /// thread may be about to tell it that it was granted, or lost: before each of these `keep` is
+  /// called, under the lane's lock.
   void (*over)(placement_record& record) noexcept = nullptr;
   std::shared_ptr<const granted_gpus> gpus;  ///< once granted
   int numa_node = -1;                        ///< once granted; -1: any

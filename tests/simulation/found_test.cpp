@@ -87,5 +87,19 @@ TEST(found, who_waits_in_a_group_that_waits_for_a_lost_gpu_is_told) {
   }
 }
 
+// Nobody would ever tell who waits for it.
+TEST(found, a_group_that_is_released_before_it_is_reserved_says_so) {
+  virtual_runtime::instance().begin({.cpus = 1}, 0);
+  auto holder = narke::placement_group{{{.num_cpus = 1}}};
+  auto group = narke::placement_group{{{.num_cpus = 1}}};
+  const auto ready = group.ready();
+  EXPECT_FALSE(ref_access::slot(ready)->is_ready());
+  group = {};
+  ASSERT_TRUE(ref_access::slot(ready)->is_ready());
+  EXPECT_THROW(narke::get(ready), narke::error);
+  holder = {};
+  EXPECT_EQ(narke::internal::placement_lane::instance().usage().running, 0U);
+}
+
 }  // namespace
 }  // namespace narke_test
