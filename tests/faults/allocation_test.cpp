@@ -1,6 +1,7 @@
 // The n-th allocation fails: of tasks, objects, waiting, actors and what else runs on CPUs.
 #include <faults/allocation_fixture.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <numeric>
@@ -28,7 +29,7 @@ struct counter {
   explicit counter(int start) : value{start} {}
   int add(int n) { return value += n; }
   int fail() { narke::this_actor::fail("on purpose"); }
-  int value;
+  std::atomic<int> value;  // two methods may run at once
 };
 
 TEST_F(allocation_faults, of_submit_and_get) {
