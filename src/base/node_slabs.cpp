@@ -68,8 +68,8 @@ class depot {
     return carve_locked(node_bytes);
   }
   void give(magazine batch) noexcept {
-    // A thread of the parent may have had the lock when it forked, and nobody gives it back. A child
-    // that lets go of what it was born with makes no task any more: the batch is left.
+    // A thread of the parent may have had the lock when it forked, and nobody gives it back. A
+    // child that lets go of what it was born with makes no task any more: the batch is left.
     if (is_forked_child()) [[unlikely]] {
       return;
     }

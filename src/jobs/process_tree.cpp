@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <csignal>
 #include <string_view>
+#include <thread>
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -93,8 +95,16 @@ std::vector<pid_t> children_of_this_process() {
 }
 
 bool was_started_with(pid_t process, const std::vector<std::string>& entries) {
-  const auto environment =
-      read_proc_file(fmt::format("/proc/{}/environ", static_cast<int>(process)));
+  // For a moment in the middle of exec a process has none. One that never gets one has ended, or
+  // was started without.
+  constexpr int looks_max = 50;
+  constexpr std::chrono::microseconds pause{100};
+  const std::string file = fmt::format("/proc/{}/environ", static_cast<int>(process));
+  auto environment = read_proc_file(file);
+  for (int look = 1; look != looks_max && environment && environment->empty(); ++look) {
+    std::this_thread::sleep_for(pause);
+    environment = read_proc_file(file);
+  }
   if (!environment) return false;
   return std::all_of(entries.begin(), entries.end(), [&](const std::string& entry) {
     const std::string whole = entry + '\0';

@@ -42,8 +42,8 @@ class running_tickets {
 
   /// The reference holds until the ticket is removed. Throws std::logic_error when the id is there.
   const running_ticket& add(ticket_id id, running_ticket entry);
-  /// The same, of one that needs GPUs only and is a member of a share: in place, since chains of GPU
-  /// tasks do little else.
+  /// The same, of one that needs GPUs only and is a member of a share: in place, since chains of
+  /// GPU tasks do little else.
   void add_member(ticket_id id, stream_share& share);
   /// The share that it was a member of. Requires: it came by add_member.
   stream_share& remove_member(ticket_id id);

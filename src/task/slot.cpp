@@ -31,7 +31,8 @@ struct slot_release {
   static constinit thread_local result_slot* list_ __attribute__((tls_model("initial-exec")));
 };
 
-constinit thread_local bool slot_release::active_ __attribute__((tls_model("initial-exec"))) = false;
+constinit thread_local bool slot_release::active_
+    __attribute__((tls_model("initial-exec"))) = false;
 constinit thread_local result_slot* slot_release::list_
     __attribute__((tls_model("initial-exec"))) = nullptr;
 

@@ -53,7 +53,9 @@ bool others_sleep() {
 /// it needs memory (seen in SizeClassAllocator64::GetFromAllocator, below exit). So no thread is to
 /// be in it.
 void wait_for_a_quiet_moment() {
-  if (has_address_sanitizer) narke_test::eventually([] { return others_sleep() && others_sleep(); });
+  if (has_address_sanitizer) {
+    narke_test::eventually([] { return others_sleep() && others_sleep(); });
+  }
 }
 
 /// Runs `body` in a child and returns how that ended: its exit code, or minus the signal.
