@@ -10,6 +10,7 @@
 #include <narke/errors.hpp>
 
 #include "base/needed_memory.hpp"
+#include "base/service_thread.hpp"
 #include "base/ticks.hpp"
 #include "task/task_info.hpp"
 #include "worker/execute.hpp"
@@ -110,7 +111,11 @@ void actor_core::release_handle() noexcept {
     const std::lock_guard lock{mutex_};
     no_handles_ = true;
   }
-  end_if_done();
+  if (internal::is_service_thread) {
+    end_by_turn_if_done();  // the user's destructor may wait, and not for this thread
+  } else {
+    end_if_done();
+  }
   release_ref();
 }
 
@@ -627,9 +632,13 @@ std::string actor_core::why_call_waits(const task_node& node) const {
 void actor_core::forget_held(task_node& node) noexcept {
   const internal::memory_needed needed;
   actor_turn* turn = nullptr;
+  bool is_constructor = false;
   {
     const std::lock_guard lock{mutex_};
-    if (const auto held = held_.find(&node); held != held_.end()) {
+    if (&node == constructor_) {
+      constructor_ = nullptr;
+      is_constructor = true;
+    } else if (const auto held = held_.find(&node); held != held_.end()) {
       const place_in_line place = held->second;
       held_.erase(held);
       lines_.at(place.key).erase(place.position);
@@ -639,6 +648,10 @@ void actor_core::forget_held(task_node& node) noexcept {
         --pending_calls_;
       }
     }
+  }
+  if (is_constructor) {  // only a shutdown takes it out: no call will ever begin
+    die(death::shutdown, internal::dropped_by_shutdown());
+    return;
   }
   schedule(turn);
   end_if_done();

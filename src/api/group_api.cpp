@@ -69,6 +69,7 @@ class group_core {
       result_slot& ready = *of(record).ready_;
       ready.set_error(internal::dropped_by_shutdown());
       internal::publish_slot(ready);
+      of(record).let_go();
     };
     record_.lost = [](internal::placement_record& record) noexcept {
       result_slot& ready = *of(record).ready_;

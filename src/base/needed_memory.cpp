@@ -59,6 +59,7 @@ void pause_or_give_up() {
   }
   wait.last = now;
   if (now - wait.began > memory_wait_max) {
+    const memory_refusable message;  // else it would wait here, for itself
     log_error("no memory for 10 s, for a step that cannot be undone: the process ends");
     throw std::bad_alloc{};
   }

@@ -8,6 +8,7 @@
 #include <narke/errors.hpp>
 
 #include "base/needed_memory.hpp"
+#include "base/service_thread.hpp"
 
 namespace narke::internal {
 
@@ -101,6 +102,7 @@ std::size_t timer_queue::size() const {
 
 void timer_queue::run() noexcept {
   const memory_needed needed;
+  is_service_thread = true;
   std::unique_lock lock{mutex_};
   while (!stopping_) {
     if (entries_.empty()) {

@@ -14,6 +14,7 @@
 
 #include "base/log.hpp"
 #include "base/needed_memory.hpp"
+#include "base/service_thread.hpp"
 #include "process/code_location.hpp"
 #include "process/process_pool.hpp"
 
@@ -54,6 +55,7 @@ void process_pool::wake_keeper() noexcept {
 
 void process_pool::keep() noexcept {
   const memory_needed needed;
+  is_service_thread = true;
   for (bool over = false; !over;) {
     try {
       wait_for_events();

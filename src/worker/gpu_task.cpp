@@ -95,8 +95,9 @@ class gpu_task final : public gpu_work {
     } else {
       placement_lane::instance().finished(record_);
     }
-    publish(node_);
-    node_.release_ref();
+    task_node& node = node_;
+    publish(node);  // two attempts later this half is gone
+    node.release_ref();
   }
 
   /// The first attempt, and each further one, has a half of its own: the engine may still hold on

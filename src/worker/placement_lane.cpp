@@ -201,6 +201,9 @@ void placement_lane::submit(placement_record& record) noexcept {
     }
   });
   if (!is_taken) {
+    if (record.over != nullptr) {
+      record.keep(record);  // as for all that a group is told
+    }
     // It was feasible when it was submitted: a device was lost since, or its group released.
     (is_running && record.lost != nullptr ? record.lost : record.dropped)(record);
   }
@@ -330,7 +333,11 @@ void placement_lane::drop_pending() noexcept {
     auto ids = core_->pending_ids();
     for (auto id = ids.rbegin(); id != ids.rend(); ++id) {
       if (core_->on_cancelled(*id)) {
-        dropped.push_back(records_.take(*id));
+        placement_record* record = records_.take(*id);
+        if (record->over != nullptr) {
+          record->keep(*record);  // its last handle may go meanwhile
+        }
+        dropped.push_back(record);
       }
     }
   });

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <deque>
 #include <memory>
+#include <iterator>
 #include <mutex>
 #include <stdexcept>
 #include <string>
@@ -376,11 +377,14 @@ struct completion_queue::state final : public wait_group {
       return false;
     }
     index = ready[ready_begin++];
+    slots[index] = nullptr;  // whoever iterates may let it go from here on
     return true;
   }
-  std::size_t taken() {
-    const std::lock_guard lock{mutex};
-    return ready_begin;
+  [[nodiscard]] std::vector<result_slot*> slots_left() const {
+    std::vector<result_slot*> left;
+    std::copy_if(slots.begin(), slots.end(), std::back_inserter(left),
+                 [](const result_slot* slot) { return slot != nullptr; });
+    return left;
   }
 
   std::mutex mutex;
@@ -390,7 +394,8 @@ struct completion_queue::state final : public wait_group {
   std::size_t ready_end = 0;    // guarded by mutex
   internal::parker parker;
   std::deque<joined_slot> joined;   // the iterating thread's
-  std::vector<result_slot*> slots;  // all, for who looks for a deadlock
+  std::vector<result_slot*> slots;  // the iterating thread's, for who looks for a deadlock; null:
+                                    // handed out
 };
 
 completion_queue::completion_queue(slot_list slots) : state_{std::make_unique<state>()} {
@@ -418,7 +423,7 @@ std::size_t completion_queue::next() {
     const blocked_section blocked{blocked_section::blocking::wait};
     static_cast<void>(sleep_watched(
         time_point::max(), [&](time_point until) { return state_->parker.wait_until(until); },
-        [&] { return state_->slots; }, state_->taken() + 1, false));
+        [&] { return state_->slots_left(); }, 1, false));
   }
   return index;
 }

@@ -13,6 +13,7 @@ using narke_test::move_only;
 namespace {
 
 using refs_type = std::vector<narke::object_ref<int>>;
+using refs_of_vectors = std::vector<narke::object_ref<std::vector<int>>>;
 
 class object_wait : public narke_test::on_cpus_test {};
 NARKE_ON_1_2_4_CPUS(object_wait);
@@ -291,6 +292,29 @@ TEST_P(as_completed, handles_ten_thousand) {
   long sum = 0;
   for (auto& ref : narke::as_completed(refs)) sum += narke::get(ref);
   EXPECT_EQ(sum, 9999L * 5000);
+}
+
+TEST_P(as_completed, inside_a_task_may_be_taken_from_while_it_waits_long) {
+  // The values die as they are taken; the wait for the last is long enough for a look around.
+  gate hold;
+  auto sum = narke::task([wait = hold.waiter()] {
+    const auto make = narke::task([](int value) { return std::vector<int>(100'000, value); },
+                                  {.num_cpus = 0});
+    refs_of_vectors refs;
+    for (int i = 0; i != 3; ++i) refs.push_back(make.remote(i));
+    refs.push_back(narke::task([wait] {
+                     wait();
+                     return std::vector<int>(1, 7);
+                   }, {.num_cpus = 0}).remote());
+    int total = 0;
+    for (auto& ref : narke::as_completed(std::move(refs))) {
+      total += narke::get(std::move(ref)).front();
+    }
+    return total;
+  }).remote();
+  std::this_thread::sleep_for(200ms);
+  hold.open();
+  EXPECT_EQ(narke::get(sum), 10);
 }
 
 }  // namespace

@@ -326,4 +326,44 @@ TEST_F(shutting_down, drops_queued_actor_calls) {
   for (auto& ref : queued) EXPECT_THROW(narke::get(ref), narke::error);
 }
 
+TEST_F(shutting_down, ends_actors_whose_constructor_waits_for_what_never_comes) {
+  class waiting {
+   public:
+    explicit waiting(int value) : value_{value} {}
+    int value() { return value_; }
+
+   private:
+    int value_;
+  };
+  start(2);
+  const narke::promise<int> never;
+  auto without_calls = narke::actor<waiting>().remote(never.ref());
+  auto called = narke::actor<waiting>().remote(never.ref());
+  auto call = called.task(&waiting::value).remote();
+  narke::shutdown();
+  EXPECT_THROW(narke::get(call), narke::error);
+  EXPECT_THROW(narke::get(without_calls.task(&waiting::value).remote()), narke::error);
+}
+
+TEST_F(shutting_down, drops_placement_groups_while_their_handles_go) {
+  for (int round = 0; round != 30; ++round) {
+    narke::init({.num_cpus = 2, .resources = {{"license", 1}}});
+    const tally started;
+    narke::task([=] { until_stopped(started); }, {.resources = {{"license", 1}}}).remote();
+    started.wait_for(1);
+    std::vector<narke::placement_group> groups;
+    for (int i = 0; i != 40; ++i) {
+      groups.push_back(
+          narke::placement_group{std::vector<narke::bundle>{{.resources = {{"license", 1}}}}});
+    }
+    auto ready = groups.front().ready();
+    std::thread lets_go{[&] {
+      while (!groups.empty()) groups.pop_back();
+    }};
+    narke::shutdown();
+    lets_go.join();
+    EXPECT_TRUE(narke::is_ready(ready)) << "granted as the task ended, or dropped";
+  }
+}
+
 }  // namespace

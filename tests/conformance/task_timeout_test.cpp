@@ -134,4 +134,39 @@ TEST_P(task_timeout, whoever_is_first_the_ref_has_one_outcome) {
   }
 }
 
+/// Whose destructor waits for the timer: it runs a task that fails once and is tried again.
+class tries_at_its_end {
+ public:
+  explicit tries_at_its_end(const tally& done) : done_{done} {}
+  ~tries_at_its_end() {
+    const tally tried;
+    auto ref = narke::task([=] {
+                 if (tried.add() == 1) throw std::runtime_error{"once"};
+                 return 1;
+               }, {.max_retries = 1, .retry_exceptions = true}).remote();
+    done_.add(narke::get(ref));
+  }
+  int value() { return 1; }
+
+ private:
+  tally done_;
+};
+
+TEST_P(task_timeout, that_lets_the_last_handle_of_an_actor_go_leaves_the_timer_free) {
+  gate hold;
+  const tally done;
+  auto actor = narke::actor<tries_at_its_end>().remote(done);
+  EXPECT_EQ(narke::get(actor.task(&tries_at_its_end::value).remote()), 1);
+  auto slow = narke::task([wait = hold.waiter()] {
+    wait();
+    return 1;
+  }, {.num_cpus = 0, .timeout = 1ms}).remote();
+  auto last = narke::task([](const narke::actor_handle<tries_at_its_end>&, int) {})
+                  .remote(std::move(actor), slow);
+  actor = {};
+  EXPECT_THROW(narke::get(last), narke::task_timeout_error);
+  done.wait_for(1);
+  hold.open();
+}
+
 }  // namespace
