@@ -74,11 +74,17 @@ Method there_and_back(Method method) {
   return from.read<narke::detail::sent_method<Method>>().method;
 }
 
+// The sanitizer of g++ 12 takes the second base's part for a wrong object, also without the way
+// there and back.
+[[gnu::no_sanitize("vptr")]] int call_of_second_base(both& object, int (both::*method)()) {
+  return (object.*method)();
+}
+
 TEST(code_location, of_methods_is_found_again) {
   both object;
   EXPECT_EQ((object.*there_and_back(&with_methods::plain))(), 2);
   EXPECT_EQ((object.*there_and_back(&with_methods::in_table))(), 10);
-  EXPECT_EQ((object.*there_and_back<int (both::*)()>(&beside::second))(), 30);
+  EXPECT_EQ(call_of_second_base(object, there_and_back<int (both::*)()>(&beside::second)), 30);
   EXPECT_EQ((object.*there_and_back(&both::second))(), 30);
   EXPECT_EQ(there_and_back(&with_methods::plain), &with_methods::plain);
 }
