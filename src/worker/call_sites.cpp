@@ -306,8 +306,9 @@ void note_ordered(const task_node& producer, const source_location& at, std::uin
   const std::uint64_t last_end = std::exchange(watch.last_end_ticks, now);
   const std::lock_guard lock{facts().mutex};
   if (ordered_gets* its = entry_of(facts().ordered, where)) {
-    its->where = pair_of(producer, at);
-    its->count += 1;
+    if (its->count++ == 0) {
+      its->where = pair_of(producer, at);
+    }
     its->early = std::max(its->early, early);
     its->slept_ticks += slept;
     its->between_ticks += is_first ? 0 : begin - last_end;
