@@ -363,9 +363,26 @@ std::vector<detail::task_node*> placement_lane::pending_tasks(
   return found;
 }
 
+// The core knows of the CPUs that this lane holds. Those that are idle lie with the workers, and
+// are to be had at once.
+ticket_explanation placement_lane::explained_locked(ticket_id id) const {
+  if (core_ == nullptr) {
+    return {};
+  }
+  ticket_explanation told = core_->explain(id);
+  const int idle = std::max(0, worker_pool::instance().idle().glance().permits);
+  for (missing_resource& row : told.missing) {
+    row.available += row.name == "CPU" ? idle : 0;
+  }
+  std::erase_if(told.missing, [](const missing_resource& row) {
+    return row.name == "CPU" && row.available >= row.wanted;
+  });
+  return told;
+}
+
 ticket_explanation placement_lane::explain(ticket_id id) {
   const std::lock_guard lock{mutex_};
-  return core_ != nullptr ? core_->explain(id) : ticket_explanation{};
+  return explained_locked(id);
 }
 
 placement_usage placement_lane::usage() {
@@ -384,7 +401,7 @@ placement_story placement_lane::story(ticket_id id) {
   if (core_ == nullptr || found == nullptr) {
     return told;
   }
-  told.explained = core_->explain(id);
+  told.explained = explained_locked(id);
   if ((*found)->gpu_ids() != nullptr) {
     told.gpu_ids = *(*found)->gpu_ids();
   }

@@ -157,6 +157,7 @@ class placement_lane {
   void handle(Event&& event, std::optional<std::uint64_t> fast_lane_head,
               detail::runnable** next) noexcept;
   [[nodiscard]] bool is_settled_locked() const noexcept;
+  [[nodiscard]] ticket_explanation explained_locked(ticket_id id) const;
   void decide_locked(decisions& made, std::uint64_t fast_lane_head);
   void step_locked(decisions& made, std::uint64_t fast_lane_head);
   void note_assigned_locked(placement_record& record, const assignment& made);

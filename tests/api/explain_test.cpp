@@ -86,6 +86,18 @@ class counter {
   int value() { return 1; }
 };
 
+TEST_F(explain, does_not_name_cpus_that_are_free) {
+  narke::init({.num_cpus = 4, .resources = {{"license", 1}}});
+  narke_test::gate hold;
+  auto holder = narke::task([wait = hold.waiter()] { wait(); },
+                            {.num_cpus = 0, .resources = {{"license", 1}}}).remote();
+  auto waiter = narke::task([] {}, {.resources = {{"license", 1}}}).remote();
+  EXPECT_THAT(narke::explain(waiter),
+              AllOf(HasSubstr("license: 1 asked, 0 free"), Not(HasSubstr("CPU: "))));
+  hold.open();
+  narke::get(waiter);
+}
+
 TEST_F(explain, names_the_actor_that_holds_a_resource_for_life) {
   narke::init({.num_cpus = 2, .resources = {{"license", 1}}});
   auto c = narke::actor<counter>({.resources = {{"license", 1}}, .name = "keeper"}).remote();
