@@ -110,24 +110,27 @@ TEST_P(gpu_cancel, shutdown_waits_for_what_runs) {
   EXPECT_EQ(elements(ref), std::vector{5});
 }
 
+// A task may be cancelled when its work is enqueued and others have taken its result over in stream
+// order: it fails then, and they go on.
 TEST_P(gpu_cancel, many_at_random_end_one_way_or_the_other) {
   std::vector<narke::object_ref<floats>> refs{count_body().remote(counted(3))};
   for (int i = 0; i != 200; ++i) refs.push_back(count_body().remote(refs.back()));
-  int cancelled = 0;
-  for (std::size_t i = 5; i < refs.size(); i += 20) {
-    cancelled += narke::cancel(refs[i]) ? 1 : 0;
-  }
+  std::vector<bool> is_cancelled(refs.size());
+  for (std::size_t i = 5; i < refs.size(); i += 20) is_cancelled[i] = narke::cancel(refs[i]);
   int failed = 0;
+  bool any_was_cancelled = false;
   for (std::size_t i = 0; i != refs.size(); ++i) {
+    any_was_cancelled = any_was_cancelled || is_cancelled[i];
     try {
       EXPECT_EQ(elements(refs[i]), counted(3, float(i + 1)));
-      EXPECT_EQ(failed, 0) << "nothing behind a cancelled task has a value";
+      EXPECT_FALSE(is_cancelled[i]) << i;
     } catch (const narke::task_cancelled_error&) {
+      EXPECT_TRUE(any_was_cancelled) << i << " fails for nobody";
       ++failed;
     }
   }
-  EXPECT_EQ(failed > 0, cancelled > 0);
-  EXPECT_EQ(bodies_.value() + failed, static_cast<int>(refs.size()));
+  EXPECT_EQ(failed > 0, any_was_cancelled);
+  EXPECT_GE(bodies_.value() + failed, static_cast<int>(refs.size()));
 }
 
 }  // namespace
