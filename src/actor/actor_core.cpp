@@ -407,6 +407,12 @@ bool actor_core::try_call_in_place(task_node& node) noexcept {
   return true;
 }
 
+// Whose CPUs a method lends out while it waits.
+internal::placement_record* actor_core::record_of(cpu_hold hold) noexcept {
+  const bool is_own = hold == cpu_hold::placement && !methods_take_permit_;
+  return is_own ? &record_ : internal::this_thread_state.placement;
+}
+
 // Takes over the mailbox's reference to `node`.
 void actor_core::run_call(task_node& node, cpu_hold hold,
                           internal::borrowed_cpu* borrowed) noexcept {
@@ -416,9 +422,7 @@ void actor_core::run_call(task_node& node, cpu_hold hold,
     return;
   }
   if (is_ours) {
-    const internal::cpu_scope cpu{hold, hold == cpu_hold::placement && !methods_take_permit_
-                                            ? &record_
-                                            : internal::this_thread_state.placement};
+    const internal::cpu_scope cpu{hold, record_of(hold)};
     internal::run_body(node, record_.gpu_ids(), node.id);
   }
   end_call(node);
@@ -440,9 +444,7 @@ void actor_core::run_gpu_call(task_node& node, cpu_hold hold) noexcept {
     in_stream_.insert_or_assign(&node, call_in_stream{restarts(), nullptr});
   }
   {
-    const internal::cpu_scope cpu{hold, hold == cpu_hold::placement && !methods_take_permit_
-                                            ? &record_
-                                            : internal::this_thread_state.placement};
+    const internal::cpu_scope cpu{hold, record_of(hold)};
     constexpr std::uint64_t own_share = std::uint64_t{1} << 63;  // beyond those of the lane
     internal::run_gpu_call(node, record_.id | own_share, record_.gpus);
   }

@@ -231,6 +231,7 @@ class actor_core {
 
   void take_turn(actor_turn& turn) noexcept;
   [[nodiscard]] task_node* begin_call_locked(call_group& group) noexcept;
+  [[nodiscard]] internal::placement_record* record_of(internal::cpu_hold hold) noexcept;
   void run_gpu_call(task_node& node, internal::cpu_hold hold) noexcept;
   void run_call(task_node& node, internal::cpu_hold hold,
                 internal::borrowed_cpu* borrowed) noexcept;

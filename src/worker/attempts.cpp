@@ -23,8 +23,7 @@ namespace {
 std::exception_ptr timeout_error(const task_node& node, std::chrono::nanoseconds timeout) {
   return std::make_exception_ptr(task_timeout_error{
       fmt::format("{} was not done {} s after its start, which is its timeout. Its body was asked "
-                  "to stop; give "
-                  "it more time, or look at narke::stop_requested() in it",
+                  "to stop; give it more time, or look at narke::stop_requested() in it",
                   display_name(node), std::chrono::duration<double>(timeout).count())});
 }
 

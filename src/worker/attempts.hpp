@@ -6,8 +6,7 @@
 //  2. on its thread, while it still has its CPU, it is decided whether there will be another. If
 //     not, callable and arguments go, and the task is published as any;
 //  3. if so, resources go back as after any attempt, and then instead of being published the task
-//  is
-//     emptied, becomes `waiting`, and a timer is set that makes it ready again. It holds nothing
+//     is emptied, becomes `waiting`, and a timer is set that makes it ready again. It holds nothing
 //     meanwhile but its arguments. Cancel takes a waiting task as ever.
 // A call of an actor is tried again when it was lost with the actor, which the actor knows: instead
 // of 3 it goes back to it, as the first of its mailbox (actor_core::give_again).

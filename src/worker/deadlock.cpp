@@ -40,10 +40,6 @@ bool has_timeout(const task_node& node) noexcept {
   return rules != nullptr && rules->has_timeout();
 }
 
-}  // namespace
-
-namespace {
-
 // Tasks that wait for arguments, each held so by a looker (see task_node.hpp) while the picture is
 // taken. Let go when the registry's lock is: what was held up goes on from there.
 class held_tasks {

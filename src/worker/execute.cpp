@@ -226,10 +226,6 @@ bool run_as(task_node& node, const std::vector<int>* gpu_ids, std::uint64_t subm
   return failed;
 }
 
-}  // namespace
-
-namespace {
-
 void end_failed(task_node& node) noexcept {
   count_one(this_record().failed);
   if (node.slot(0)->is_marked_to_stop() && node.body_has_outcome()) {

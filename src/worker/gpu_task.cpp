@@ -83,9 +83,7 @@ class gpu_task final : public gpu_work {
       publish_ordered(node_, true);
     } else if (error != nullptr && node_.body_has_outcome()) {
       // The values stay where consumers in stream order may be looking at them.
-      for (std::size_t i = 0; i != node_.slot_count(); ++i) {
-        node_.slot(i)->set_error(error);
-      }
+      set_error(error);
     }
     if (was_ordered_ && body_failed() && !node_.is_to_run_again) {
       count_one(this_record().failed);
@@ -119,12 +117,15 @@ class gpu_task final : public gpu_work {
     gpus_ = std::move(gpus);
     devices = gpus_->indices;
   }
+  void set_error(const std::exception_ptr& error) noexcept {
+    for (std::size_t i = 0; i != node_.slot_count(); ++i) {
+      node_.slot(i)->set_error(error);
+    }
+  }
   // Of a task that may run again, of which nobody has seen anything.
   void end_attempt(const std::exception_ptr& error) noexcept {
     if (error != nullptr && node_.body_has_outcome()) {
-      for (std::size_t i = 0; i != node_.slot_count(); ++i) {
-        node_.slot(i)->set_error(error);
-      }
+      set_error(error);
     }
     decide_another_attempt(node_);
     if (!node_.is_to_run_again) {

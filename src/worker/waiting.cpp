@@ -186,25 +186,22 @@ struct leftover {
 };
 constinit thread_local leftover last_leftover;
 
-void check_no_duplicate(slot_list slots) {
-  std::vector<const result_slot*> sorted;
-  sorted.reserve(slots.size);
+std::vector<result_slot*> all_of(slot_list slots) {
+  std::vector<result_slot*> all;
+  all.reserve(slots.size);
   for (std::size_t i = 0; i != slots.size; ++i) {
-    sorted.push_back(slots[i]);
+    all.push_back(slots[i]);
   }
+  return all;
+}
+
+void check_no_duplicate(slot_list slots) {
+  std::vector<result_slot*> sorted = all_of(slots);
   std::sort(sorted.begin(), sorted.end());
   if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) {
     throw std::invalid_argument{
         "wait: refs: the same object_ref stands in the list twice; give each once"};
   }
-}
-
-std::vector<result_slot*> all_of(slot_list slots) {
-  std::vector<result_slot*> all;
-  for (std::size_t i = 0; i != slots.size; ++i) {
-    all.push_back(slots[i]);
-  }
-  return all;
 }
 
 void sleep_for_count(slot_list slots, std::size_t wanted, time_point deadline) {

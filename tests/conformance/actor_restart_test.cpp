@@ -1,4 +1,5 @@
 // Actors that are lost and made again, and those that end themselves.
+#include <conformance/actor_values.hpp>
 #include <support/runtime_fixture.hpp>
 #include <support/values.hpp>
 
@@ -8,8 +9,8 @@
 #include <vector>
 
 using namespace std::chrono_literals;
+using narke_test::cause_of;
 using narke_test::gate;
-using narke_test::message_of;
 using narke_test::tally;
 using narke_test::tracked;
 
@@ -48,17 +49,6 @@ class fragile {
   int value_;
   std::unique_ptr<tracked> state_;
 };
-
-template <class T>
-std::string cause_of(const narke::object_ref<T>& ref) {
-  try {
-    narke::get(ref);
-  } catch (const narke::actor_died_error& died) {
-    if (!died.cause()) return "none";
-    return message_of<narke::error>([&] { std::rethrow_exception(died.cause()); });
-  }
-  return "not dead";
-}
 
 TEST_P(actor_restart, begins_with_the_state_of_a_new_object) {
   auto a = narke::actor<fragile>({.name = "again", .max_restarts = 1}).remote(10);

@@ -1,6 +1,7 @@
 // max_task_retries: calls that were lost with their actor are given again once it is made again.
 #include <narke/narke.hpp>
 
+#include <conformance/actor_values.hpp>
 #include <support/runtime_fixture.hpp>
 #include <support/values.hpp>
 
@@ -16,6 +17,7 @@
 #include <vector>
 
 using namespace std::chrono_literals;
+using narke_test::cause_of;
 using narke_test::gate;
 using narke_test::message_of;
 using narke_test::tally;
@@ -103,17 +105,6 @@ class shaky {
  private:
   int value_ = 0;
 };
-
-template <class T>
-std::string cause_of(const narke::object_ref<T>& ref) {
-  try {
-    narke::get(ref);
-  } catch (const narke::actor_died_error& died) {
-    if (!died.cause()) return "none";
-    return message_of<narke::error>([&] { std::rethrow_exception(died.cause()); });
-  }
-  return "not dead";
-}
 
 TEST_P(actor_retry, goes_on_until_a_call_is_not_lost) {
   auto a = narke::actor<shaky>({.max_restarts = 5, .max_task_retries = 5}).remote();

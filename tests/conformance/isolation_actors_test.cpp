@@ -1,6 +1,7 @@
 // Actors with isolation::process: their state in a process of its own, and what its end means.
 #include <narke/narke.hpp>
 
+#include <conformance/actor_values.hpp>
 #include <support/runtime_fixture.hpp>
 #include <support/stress_rounds.hpp>
 #include <support/values.hpp>
@@ -103,13 +104,7 @@ class counter {
 /// What an actor was lost by, as the call says it.
 template <class T>
 std::string crash_of(const narke::object_ref<T>& ref) {
-  try {
-    narke::get(ref);
-  } catch (const narke::actor_died_error& died) {
-    if (!died.cause()) return "no cause";
-    return message_of<narke::worker_crashed_error>([&] { std::rethrow_exception(died.cause()); });
-  }
-  return "not dead";
+  return narke_test::cause_of<narke::worker_crashed_error>(ref);
 }
 
 TEST_F(isolation_actors, keep_their_state_in_a_process_of_their_own) {
@@ -317,8 +312,8 @@ TEST_F(isolation_actors, that_are_killed_end_at_once_and_without_destructor) {
   auto behind = a.task(&counter::value).remote();
   ASSERT_TRUE(eventually([&] { return counts[0] == 1; }));
   narke::kill(a);
-  EXPECT_EQ(crash_of(running), "no cause");
-  EXPECT_EQ(crash_of(behind), "no cause");
+  EXPECT_EQ(crash_of(running), "none");
+  EXPECT_EQ(crash_of(behind), "none");
   EXPECT_TRUE(eventually([] { return children().empty(); })) << "its process goes on";
   EXPECT_EQ(counts[0], 1);
   EXPECT_EQ(ends[0], 0);
@@ -337,7 +332,7 @@ TEST_F(isolation_actors, that_are_killed_in_their_constructor_end_at_once) {
   auto call = a.task(&slow::call).remote();
   ASSERT_TRUE(eventually([&] { return counts[0] == 1; }));
   narke::kill(a);
-  EXPECT_EQ(crash_of(call), "no cause");
+  EXPECT_EQ(crash_of(call), "none");
   EXPECT_TRUE(eventually([] { return children().empty(); }));
 }
 
@@ -427,8 +422,8 @@ TEST_F(isolation_actors, know_their_name_and_lose_or_end_themselves) {
   } catch (const narke::actor_died_error& died) {
     EXPECT_EQ(message_of<narke::error>([&] { std::rethrow_exception(died.cause()); }), "not yet");
   }
-  EXPECT_EQ(crash_of(a.task(&counter::end).remote()), "no cause");
-  EXPECT_EQ(crash_of(a.task(&counter::value).remote()), "no cause");
+  EXPECT_EQ(crash_of(a.task(&counter::end).remote()), "none");
+  EXPECT_EQ(crash_of(a.task(&counter::value).remote()), "none");
 }
 
 TEST_F(isolation_actors, keep_their_resources_until_their_process_is_gone) {

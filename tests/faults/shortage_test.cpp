@@ -37,7 +37,7 @@ void allow_more(std::size_t bytes) {
 constexpr std::size_t mebibyte = std::size_t{1} << 20;
 
 TEST(shortage, is_told_to_the_tasks_that_meet_it_and_the_others_go_on) {
-  if (!limits_work) GTEST_SKIP();
+  if (!limits_work) GTEST_SKIP() << "a sanitizer has more addresses than any limit";
   in_fresh_process([] {
     narke::init({.num_cpus = 2});
     narke::get(narke::task([] {}).remote());
@@ -62,7 +62,7 @@ TEST(shortage, is_told_to_the_tasks_that_meet_it_and_the_others_go_on) {
 
 // Until nothing is left, by a task, whose queue is the worker's own, and by a thread outside.
 TEST(shortage, that_ends_the_submitting_loses_no_task) {
-  if (!limits_work) GTEST_SKIP();
+  if (!limits_work) GTEST_SKIP() << "a sanitizer has more addresses than any limit";
   for (const bool by_a_task : {true, false}) {
     in_fresh_process([by_a_task] {
       narke::init({.num_cpus = 2});

@@ -76,8 +76,8 @@ struct elements_of<std::span<T, N>> {
 
 // What becomes the array of a parameter by a copy of the elements, or by taking them over.
 template <class Owned, class U>
-concept makes_array =
-    is_array<Owned> && !std::is_convertible_v<U, Owned> && std::is_constructible_v<Owned, U> &&
+concept makes_array = is_array<Owned> && !std::is_convertible_v<U, Owned> &&
+    std::is_constructible_v<Owned, U> &&
     std::is_same_v<typename elements_of<std::remove_cvref_t<U>>::type, typename Owned::value_type>;
 
 template <class Owned, class E>
@@ -88,8 +88,8 @@ concept makes_array_of = is_array<Owned> && requires {
 // An array, for a parameter std::span<const T> of its elements.
 template <class P, class U>
 concept array_for_span = host_span_parameter<P> && is_array<std::remove_cvref_t<U>> &&
-                         std::is_same_v < typename std::remove_cvref_t<P>::value_type,
-typename std::remove_cvref_t<U>::value_type > ;
+    std::is_same_v<typename std::remove_cvref_t<P>::value_type,
+                   typename std::remove_cvref_t<U>::value_type>;
 
 // Elements that lie side by side and may be compared as bytes.
 template <class R>

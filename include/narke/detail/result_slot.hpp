@@ -120,13 +120,6 @@ class NARKE_EXPORT result_slot {
   void settle_held() noexcept { refs_.fetch_and(~pending_mark, std::memory_order_acq_rel); }
   /// Takes off those that wait, newest first; the slot stays open. They are not told.
   [[nodiscard]] dependent* take_dependents() noexcept;
-  /// The one that came last of those that wait, and by `next` all others. Requires: nobody closes
-  /// the list meanwhile.
-  [[nodiscard]] const dependent* newest_dependent() const noexcept {
-    const std::uintptr_t head = dependents_.load(std::memory_order_acquire);
-    return (head & closed_mark) != 0 ? nullptr
-                                     : reinterpret_cast<dependent*>(head & ~thread_waits_mark);
-  }
   /// Like publish, for a value that is there before anybody can have asked for it.
   void publish_unshared() noexcept {
     refs_.store(1, std::memory_order_relaxed);
