@@ -224,7 +224,7 @@ class stream_results {
   stream_results() : core_{std::make_shared<stream_core>()}, failure_{new failed_slot<T>} {}
 
   void attach(task_node& node) noexcept {
-    slot_.set_producer(&node);
+    slot_.set_producer(node);
     node.is_stream = true;
   }
   result_slot* slot(std::size_t) noexcept { return &slot_; }

@@ -61,8 +61,19 @@ std::chrono::nanoseconds timeout_of(std::chrono::duration<Rep, Period> timeout) 
 
 // Waits for the value or throws what the task threw. `at`: of the get.
 template <class T>
+void finish(const object_ref<T>& ref, const source_location& at, bool is_given_up = false) {
+  check_may_wait("get");
+  result_slot& slot = ref_access::checked(ref, "get");
+  if (!slot.is_ready()) {
+    wait_for_slot(slot, is_given_up, at);
+  } else if (get_watchers.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+    note_ready_get(slot, at);
+  }
+  slot.throw_if_failed();
+}
+template <class T>
 void finish(const object_ref<T>& ref, const source_location& at,
-            std::chrono::nanoseconds timeout = for_ever) {
+            std::chrono::nanoseconds timeout) {
   check_may_wait("get");
   result_slot& slot = ref_access::checked(ref, "get");
   if (!slot.is_ready()) {
@@ -105,11 +116,14 @@ void finish(const std::vector<object_ref<T>>& refs, const source_location& at,
             std::chrono::nanoseconds timeout = for_ever) {
   check_may_wait("get");
   check_no_empty_ref(refs, "get");
-  if (!wait_for_slots(slots_of(refs), timeout, at)) {
+  const slots_are now = wait_for_slots(slots_of(refs), timeout, at);
+  if (now == slots_are::not_yet) {
     throw_get_timeout(timeout, slots_of(refs));
   }
-  for (const object_ref<T>& ref : refs) {
-    ref_access::slot(ref)->throw_if_failed();
+  if (now == slots_are::failed) {
+    for (const object_ref<T>& ref : refs) {
+      ref_access::slot(ref)->throw_if_failed();
+    }
   }
 }
 
@@ -121,8 +135,11 @@ auto values(const std::vector<object_ref<T>>& refs) {
         "narke::get: a list of refs to move-only values is given up: get(std::move(refs))");
     std::vector<T> all;
     all.reserve(refs.size());
-    for (const object_ref<T>& ref : refs) {
-      all.push_back(std::as_const(ref_access::typed<T>(*ref_access::slot(ref)).value()));
+    for (std::size_t i = 0; i != refs.size(); ++i) {
+      if (i + slots_ahead < refs.size()) {
+        prefetch(*ref_access::slot(refs[i + slots_ahead]));
+      }
+      all.push_back(std::as_const(ref_access::typed<T>(*ref_access::slot(refs[i])).value()));
     }
     return all;
   }
@@ -182,7 +199,7 @@ requires(!std::is_void_v<T>) const T& get(const object_ref<T>& ref,
 /// move-only value of which this is not the last ref.
 template <class T>
 T get(object_ref<T>&& ref, source_location at = source_location::current()) {
-  detail::finish(ref, at);
+  detail::finish(ref, at, true);
   return detail::take(ref);
 }
 /// Waits until the task is done.

@@ -147,6 +147,13 @@ void actor_core::submit_call(task_node& node) noexcept {
   add_ref();
   node.lane_data = this;
   node.may_end_early = true;
+  // Its own lines this thread has seen itself.
+  if (!node.has_ref_arguments && node.of_call.group == 0 &&
+      line_count_.load(std::memory_order_acquire) == 0) {
+    node.is_plain_call = true;
+    internal::submit_node(node, task_lane::actor_call);
+    return;
+  }
   const std::uint64_t submitter = internal::this_submitter_id();
   {
     const std::lock_guard lock{mutex_};
@@ -155,6 +162,7 @@ void actor_core::submit_call(task_node& node) noexcept {
     } else if (const line_key key{submitter, node.of_call.group};
                node.has_ref_arguments || lines_.contains(key)) {
       line& its = lines_[key];
+      line_count_.store(lines_.size(), std::memory_order_release);
       held_.emplace(&node, place_in_line{key, its.insert(its.end(), {&node, false})});
     }
   }
@@ -177,10 +185,62 @@ void actor_core::fail_if_dead(task_node& node) noexcept {
   }
 }
 
+// The node may be gone once it is in the inbox; the actor is kept by the caller's handle.
+void actor_core::post(task_node& node) noexcept {
+  if (inbox_.put(node)) {
+    wake_up();
+  }
+}
+
+void actor_core::wake_up() noexcept {
+  actor_turn* turn = nullptr;
+  std::deque<task_node*> late;
+  std::exception_ptr dead;
+  {
+    const std::lock_guard lock{mutex_};
+    if (phase_ == phase::dead) {
+      inbox_.set_unwatched();
+      move_on_locked();
+      late.swap(groups_[0].mailbox);
+      dead = death_error_locked();
+    } else {
+      move_on_locked();
+      turn = next_turn_locked(0);
+    }
+  }
+  for (task_node* node : late) {
+    internal::fail_ready_task(*node, dead);
+  }
+  schedule(turn);
+}
+
+void actor_core::move_on_locked() noexcept {
+  inbox_.take_all([this](runnable& call) {
+    groups_[0].mailbox.push_back(&static_cast<task_node&>(call));
+  });
+}
+
+// Whether there is a call in the mailbox; if not, the inbox is not watched. That of a dead actor
+// never is, but by callers on their way to wake_up.
+bool actor_core::has_more_locked(call_group& group) noexcept {
+  if (&group == groups_.data() && group.mailbox.empty()) {
+    inbox_.set_unwatched();
+    move_on_locked();
+    if (!group.mailbox.empty() && phase_ != phase::dead) {
+      inbox_.set_watched();
+    }
+  }
+  return !group.mailbox.empty();
+}
+
 // The queue's reference to `node` is the caller's until the call stands in the mailbox or in its
 // line as ready; from then on, and outside the lock, the node may be gone at any time.
 void actor_core::call_is_ready(task_node& node) noexcept {
   const internal::memory_needed needed;
+  if (node.is_plain_call) {
+    post(node);
+    return;
+  }
   actor_turn* turn = nullptr;
   std::exception_ptr dead;
   bool asks = false;
@@ -198,6 +258,7 @@ void actor_core::call_is_ready(task_node& node) noexcept {
         held->second.position->is_ready = true;
         move_ready_locked(line_key{held->second.key});
       } else {
+        move_on_locked();
         groups_[group].mailbox.push_back(&node);
       }
       turn = next_turn_locked(group);
@@ -215,6 +276,7 @@ void actor_core::call_is_ready(task_node& node) noexcept {
 void actor_core::move_ready_locked(const line_key& key) noexcept {
   const auto found = lines_.find(key);
   line& its = found->second;
+  move_on_locked();
   while (!its.empty() && its.front().is_ready) {
     groups_[key.group].mailbox.push_back(its.front().node);
     held_.erase(its.front().node);
@@ -222,6 +284,7 @@ void actor_core::move_ready_locked(const line_key& key) noexcept {
   }
   if (its.empty()) {
     lines_.erase(found);
+    line_count_.store(lines_.size(), std::memory_order_release);
   }
 }
 
@@ -273,11 +336,9 @@ std::size_t actor_core::allowed_locked(const call_group& group) const noexcept {
 }
 
 actor_core::actor_turn* actor_core::next_turn_locked(std::size_t group) {
-  const call_group& its = groups_[group];
-  if (its.mailbox.empty() || its.scheduled + its.in_place >= allowed_locked(its)) {
-    return nullptr;
-  }
-  return bare_turn_locked(group);
+  call_group& its = groups_[group];
+  const bool may_begin = its.scheduled + its.in_place < allowed_locked(its);
+  return may_begin && has_more_locked(its) ? bare_turn_locked(group) : nullptr;
 }
 
 actor_core::actor_turn* actor_core::bare_turn_locked(std::size_t group) {
@@ -327,6 +388,9 @@ cpu_hold actor_core::hold_of_methods() const noexcept {
 }
 
 task_node* actor_core::begin_call_locked(call_group& group) noexcept {
+  if (&group == groups_.data() && group.mailbox.empty()) {
+    move_on_locked();
+  }
   if (group.mailbox.empty() || group.running >= allowed_locked(group)) {
     return nullptr;
   }
@@ -357,7 +421,7 @@ void actor_core::take_turn(actor_turn& turn) noexcept {
   }
   {
     const std::lock_guard lock{mutex_};
-    again = !group.mailbox.empty() && group.running < allowed_locked(group);
+    again = has_more_locked(group) && group.running < allowed_locked(group);
     if (!again) {
       --group.scheduled;
       idle_turns_.push_back(&turn);
@@ -387,6 +451,9 @@ bool actor_core::try_call_in_place(task_node& node) noexcept {
   call_group& group = groups_[node.of_call.group];
   {
     const std::lock_guard lock{mutex_};
+    if (&group == groups_.data() && group.mailbox.empty()) {
+      move_on_locked();
+    }
     if (phase_ != phase::alive || group.mailbox.empty() || group.mailbox.front() != &node ||
         begin_call_locked(group) == nullptr) {
       return false;
@@ -580,6 +647,7 @@ void actor_core::lose_by_streamed(const task_node& node) noexcept {
 // A submitter's calls have rising ids. Those before it in the mailbox with lower ids are its own
 // that were lost with it, or others'.
 void actor_core::put_before_later_calls_locked(task_node& node) {
+  move_on_locked();
   auto& mailbox = groups_[node.of_call.group].mailbox;
   auto place = mailbox.begin();
   while (place != mailbox.end() && (*place == begun_constructor_ || (*place)->id < node.id)) {
@@ -606,8 +674,9 @@ void actor_core::set_state(void* state, void (*destroy)(void*) noexcept) noexcep
   destroy_ = destroy;
 }
 
-std::string actor_core::why_call_waits(const task_node& node) const {
+std::string actor_core::why_call_waits(const task_node& node) {
   const std::lock_guard lock{mutex_};
+  move_on_locked();
   if (phase_ == phase::arriving) {
     return fmt::format("{} waits for {}", display_name(),
                        is_asking_ ? "its resources" : "the arguments of its constructor");

@@ -10,6 +10,9 @@
 //     max_concurrency. Each concurrency group has a mailbox and turns of its own, and a submitter
 //     has a line for each group.
 //  4. It runs like any task, and its results are published.
+// Most calls wait for nothing, and nor does a call before them: they come to the mailbox of the
+// actor's own group by the inbox, without the mutex (call_inbox.hpp). While the mailbox is not
+// empty, or as many turns as are allowed are under way, a turn will look into the inbox.
 // The constructor is the first call; nothing else runs before it is done. An actor that asks for
 // resources first waits for the placement lane.
 //
@@ -52,6 +55,8 @@
 #include <narke/detail/task_info_ref.hpp>
 #include <narke/options.hpp>
 
+#include "actor/call_inbox.hpp"
+#include "base/adaptive_mutex.hpp"
 #include "process/process_host.hpp"
 #include "resources/resource_request.hpp"
 #include "worker/placement_lane.hpp"
@@ -164,7 +169,7 @@ class actor_core {
   [[nodiscard]] std::type_index type() const noexcept { return type_; }
   [[nodiscard]] std::string display_name() const;
   /// Why `node`, a call of this actor that does not run, waits: a sentence for people.
-  [[nodiscard]] std::string why_call_waits(const task_node& node) const;
+  [[nodiscard]] std::string why_call_waits(const task_node& node);
 
  private:
   class actor_turn final : public internal::turn {
@@ -230,6 +235,10 @@ class actor_core {
   ~actor_core() = default;
 
   void take_turn(actor_turn& turn) noexcept;
+  void post(task_node& node) noexcept;
+  void wake_up() noexcept;
+  void move_on_locked() noexcept;
+  [[nodiscard]] bool has_more_locked(call_group& group) noexcept;
   [[nodiscard]] task_node* begin_call_locked(call_group& group) noexcept;
   [[nodiscard]] internal::placement_record* record_of(internal::cpu_hold hold) noexcept;
   void run_gpu_call(task_node& node, internal::cpu_hold hold) noexcept;
@@ -307,7 +316,10 @@ class actor_core {
   void (*destroy_)(void*) noexcept = nullptr;
   internal::placement_record record_;
 
-  mutable std::mutex mutex_;
+  internal::call_inbox inbox_;
+  std::atomic<std::size_t> line_count_{0};  // written under the mutex: how many lines there are
+
+  mutable internal::adaptive_mutex mutex_;
   // Guarded by mutex_.
   phase phase_ = phase::arriving;
   bool is_asking_ = false;  // it waits for its resources

@@ -142,6 +142,8 @@ void actor_core::fail_waiting(task_node& node, const std::exception_ptr& error) 
 
 actor_core::doomed_calls actor_core::take_calls_locked() {
   doomed_calls calls;
+  inbox_.set_unwatched();
+  move_on_locked();
   for (call_group& group : groups_) {
     calls.ready.insert(calls.ready.end(), group.mailbox.begin(), group.mailbox.end());
     group.mailbox.clear();
@@ -152,6 +154,7 @@ actor_core::doomed_calls actor_core::take_calls_locked() {
     }
   }
   lines_.clear();
+  line_count_.store(0, std::memory_order_release);
   held_.clear();
   if (constructor_ != nullptr) {
     (constructor_has_arguments_ ? calls.ready : calls.waiting)
@@ -322,7 +325,7 @@ actor_core::departure actor_core::take_departure_locked(const task_node& call) n
 
 bool actor_core::is_idle_locked() const noexcept {
   return constructor_ == nullptr && !is_asking_ && !is_being_made_again_ && running_.empty() &&
-         returning_ == 0 && in_stream_.empty() && lines_.empty() &&
+         returning_ == 0 && in_stream_.empty() && lines_.empty() && inbox_.empty() &&
          std::all_of(groups_.begin(), groups_.end(), [](const call_group& group) {
            return group.mailbox.empty() && group.scheduled == 0 && group.in_place == 0;
          });

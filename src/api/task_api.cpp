@@ -77,7 +77,9 @@ bool cancel_running(task_node& node, bool force, bool recursive) {
 
 }  // namespace
 
-void check_can_submit(const task_info* info) {
+namespace {
+
+[[gnu::noinline]] void check_can_submit_slowly(const task_info* info) {
   internal::begin_submission();
   internal::ensure_running("task");
   if (info != nullptr && info->lane() == task_lane::placement) {
@@ -86,6 +88,15 @@ void check_can_submit(const task_info* info) {
       internal::check_feasible(info->request(), name_for_messages(*info));
       info->set_feasible_in(start);
     }
+  }
+}
+
+}  // namespace
+
+void check_can_submit(const task_info* info) {
+  if (info != nullptr || internal::this_thread_state.attention != 0 || internal::is_draining())
+      [[unlikely]] {
+    check_can_submit_slowly(info);
   }
 }
 

@@ -26,7 +26,9 @@ constexpr std::align_val_t line_alignment{line_bytes};
 
 struct free_node {
   free_node* next;
-  free_node* next_batch;  // of the first of a batch in a depot
+  // Of the first of a batch in a depot.
+  free_node* next_batch;
+  std::uint32_t batch_count;
 };
 
 // A list of free nodes, and how many there are.
@@ -56,14 +58,14 @@ class depot {
   magazine take(std::size_t node_bytes) {
     if (is_forked_child()) [[unlikely]] {  // see give
       magazine one;
-      one.push(::new (::operator new(node_bytes, line_alignment)) free_node{nullptr, nullptr});
+      one.push(::new (::operator new(node_bytes, line_alignment)) free_node{});
       return one;
     }
     const std::lock_guard lock{mutex_};
     if (batches_ != nullptr) {
       free_node* first = batches_;
       batches_ = first->next_batch;
-      return {first, counted(first)};
+      return {first, first->batch_count};
     }
     return carve_locked(node_bytes);
   }
@@ -75,19 +77,11 @@ class depot {
     }
     const std::lock_guard lock{mutex_};
     batch.first->next_batch = batches_;
+    batch.first->batch_count = batch.count;
     batches_ = batch.first;
   }
 
  private:
-  // A batch of a thread that ended may be short.
-  static std::uint32_t counted(const free_node* node) noexcept {
-    std::uint32_t count = 0;
-    for (; node != nullptr; node = node->next) {
-      ++count;
-    }
-    return count;
-  }
-
   magazine carve_locked(std::size_t node_bytes) {
     if (static_cast<std::size_t>(end_ - begin_) < node_bytes) {
       begin_ = static_cast<std::byte*>(::operator new(slab_size_bytes, line_alignment));
@@ -95,7 +89,7 @@ class depot {
     }
     magazine batch;
     while (batch.count != batch_size && static_cast<std::size_t>(end_ - begin_) >= node_bytes) {
-      batch.push(::new (static_cast<void*>(begin_)) free_node{nullptr, nullptr});
+      batch.push(::new (static_cast<void*>(begin_)) free_node{});
       begin_ += node_bytes;
       taken_bytes.fetch_add(node_bytes, std::memory_order_relaxed);
     }
@@ -149,6 +143,14 @@ std::size_t class_of(std::size_t bytes) noexcept {
   return (bytes - 1) / line_bytes;
 }
 
+// The node that is taken next may lie with another core, or in memory.
+inline void prefetch_node(const void* node) noexcept {
+  const auto* lines = static_cast<const std::byte*>(node);
+  __builtin_prefetch(lines, 1);
+  __builtin_prefetch(lines + line_bytes, 1);
+  __builtin_prefetch(lines + 2 * line_bytes, 1);
+}
+
 [[gnu::noinline]] void* take_slowly(std::size_t index) {
   node_cache& cache = caches[index];
   const std::size_t node_bytes = (index + 1) * line_bytes;
@@ -196,7 +198,12 @@ void* take_node(std::size_t bytes) {
   if (bytes <= slab_node_bytes_max && bytes != 0) [[likely]] {
     const std::size_t index = class_of(bytes);
     magazine& at_hand = caches[index].at_hand;
-    return at_hand.count != 0 ? at_hand.pop() : take_slowly(index);
+    if (at_hand.count == 0) [[unlikely]] {
+      return take_slowly(index);
+    }
+    void* const taken = at_hand.pop();
+    prefetch_node(at_hand.first);
+    return taken;
   }
 #endif
   return ::operator new(bytes);
@@ -207,7 +214,7 @@ void give_node(void* memory, std::size_t bytes) noexcept {
   if (bytes <= slab_node_bytes_max && bytes != 0) [[likely]] {
     const std::size_t index = class_of(bytes);
     magazine& at_hand = caches[index].at_hand;
-    auto* node = ::new (memory) free_node{nullptr, nullptr};
+    auto* node = ::new (memory) free_node;
     if (state_of_caches == cache_state::used && at_hand.count < batch_size) [[likely]] {
       at_hand.push(node);
     } else {

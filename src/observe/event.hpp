@@ -49,6 +49,9 @@ static_assert(sizeof(trace_event) <= 48 && std::is_trivial_v<trace_event>);
 inline constexpr std::uint64_t events_kept_always = 65'536;
 inline constexpr std::uint64_t events_kept_tracing = 1'048'576;
 
+/// How many each thread keeps: one of these. Written by set_tracing.
+extern constinit std::atomic<std::uint64_t> events_kept;
+
 /// A part of a thread's events. The thread writes events[count] and then publishes it by a release
 /// store of count + 1; a reader that acquires count may read all below it.
 struct event_chunk {
@@ -70,7 +73,12 @@ class event_writer {
   }
   /// Whether the last event found the buffer full: then no clock need be read.
   [[nodiscard]] bool is_full() const noexcept {
-    return full_ && !retired_.load(std::memory_order_relaxed);
+    return full_at_ >= events_kept.load(std::memory_order_relaxed) &&
+           !retired_.load(std::memory_order_relaxed);
+  }
+  /// Counts an event as dropped.
+  void drop() noexcept {
+    dropped_.store(dropped_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
 
  protected:
@@ -79,7 +87,8 @@ class event_writer {
 
   event_chunk* chunk_ = nullptr;
   std::uint32_t used_ = event_chunk::capacity;  ///< of chunk_; full when there is no chunk yet
-  bool full_ = false;
+  std::uint64_t full_at_ = 0;              ///< what was to be kept when it was found full; or 0
+  std::atomic<std::uint64_t> dropped_{0};  ///< written by the thread alone
   std::atomic<bool> retired_{false};  ///< set once, by clear_events; a late look loses an event
 };
 
@@ -95,6 +104,9 @@ inline void record_event(const trace_event& event) noexcept {
   if (writer == nullptr || !writer->push(event)) [[unlikely]]
     record_event_slowly(event);
 }
+
+/// The event of which event_begin_ticks said 0: it counts as dropped.
+inline void drop_event() noexcept { this_thread_events->drop(); }
 
 /// When an event begins, or 0 when this thread's buffer is full: record it all the same, it counts.
 inline std::uint64_t event_begin_ticks() noexcept {

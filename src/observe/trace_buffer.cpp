@@ -13,10 +13,9 @@
 namespace narke::internal {
 
 constinit thread_local event_writer* this_thread_events = nullptr;
+constinit std::atomic<std::uint64_t> events_kept{events_kept_always};
 
 namespace {
-
-std::atomic<std::uint64_t> capacity{events_kept_always};
 
 struct registry {
   std::mutex mutex;
@@ -86,8 +85,8 @@ event_buffer::~event_buffer() {
 void event_buffer::push_or_drop(const trace_event& event, std::uint64_t capacity_now) noexcept {
   const std::uint64_t recorded =
       full_chunks_ * event_chunk::capacity + (chunk_ == nullptr ? 0 : used_);
-  full_ = recorded >= capacity_now;
-  if (event.begin_ticks == 0 || full_) return drop();
+  full_at_ = recorded >= capacity_now ? capacity_now : 0;
+  if (event.begin_ticks == 0 || full_at_ != 0) return drop();
   if (used_ == event_chunk::capacity && !add_chunk()) return drop();
   if (!push(event)) drop();
 }
@@ -106,15 +105,11 @@ bool event_buffer::add_chunk() noexcept {
   return true;
 }
 
-void event_buffer::drop() noexcept {
-  dropped_.store(dropped_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-}
-
 void record_event_slowly(const trace_event& event) noexcept {
   const memory_refusable it_can_be_dropped;
   try {
     if (has_buffer()) {
-      hold.buffer->push_or_drop(event, capacity.load(std::memory_order_relaxed));
+      hold.buffer->push_or_drop(event, events_kept.load(std::memory_order_relaxed));
       return;
     }
   } catch (const std::exception&) {
@@ -130,7 +125,7 @@ void set_thread_track_name(std::string_view name, int sort_index) {
 }
 
 void set_tracing(bool everything) noexcept {
-  capacity.store(everything ? events_kept_tracing : events_kept_always, std::memory_order_relaxed);
+  events_kept.store(everything ? events_kept_tracing : events_kept_always, std::memory_order_relaxed);
 }
 
 void clear_events() noexcept {

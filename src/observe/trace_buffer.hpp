@@ -65,14 +65,12 @@ class event_buffer final : public event_writer {
 
  private:
   bool add_chunk() noexcept;
-  void drop() noexcept;
 
   const int thread_id_;
   const bool is_main_;
   std::atomic<int> sort_index_{0};            ///< written by the thread alone
   std::atomic<const char*> name_{nullptr};    ///< written by the thread alone, after sort_index_
   std::atomic<event_chunk*> first_{nullptr};  ///< written once, by the thread
-  std::atomic<std::uint64_t> dropped_{0};     ///< written by the thread alone
   std::uint64_t full_chunks_ = 0;             ///< the thread's own
 };
 

@@ -127,7 +127,7 @@ void connect_actors() {
     return static_cast<detail::actor_core*>(call.lane_data)->try_call_in_place(call);
   };
   the_actor_hooks.why_call_waits = [](const detail::task_node& call) {
-    return static_cast<const detail::actor_core*>(call.lane_data)->why_call_waits(call);
+    return static_cast<detail::actor_core*>(call.lane_data)->why_call_waits(call);
   };
   the_actor_hooks.actor_name = [](const void* actor) {
     return static_cast<const detail::actor_core*>(actor)->display_name();
@@ -332,7 +332,7 @@ bool stop_runtime(std::chrono::nanoseconds timeout) {
   return true;
 }
 
-void ensure_running(const char* call) {
+void ensure_running_slowly(const char* call) {
   switch (current_phase.load(std::memory_order_acquire)) {
     case runtime_phase::running:
       return;

@@ -15,6 +15,7 @@
 #include "observe/report.hpp"
 #include "resources/resource_request.hpp"
 #include "runtime/settings.hpp"
+#include "worker/lifecycle.hpp"
 
 namespace narke::internal {
 
@@ -24,7 +25,12 @@ bool stop_runtime(std::chrono::nanoseconds timeout);
 
 /// Starts a runtime when nobody ever has. Throws task_cancelled_error while it shuts down,
 /// narke::error after an explicit shutdown. `call`: who asks, for the message.
-void ensure_running(const char* call);
+void ensure_running_slowly(const char* call);
+inline void ensure_running(const char* call) {
+  if (current_phase.load(std::memory_order_acquire) != runtime_phase::running) [[unlikely]] {
+    ensure_running_slowly(call);
+  }
+}
 /// Throws infeasible_request unless this machine can meet `request`. `who`: for the message.
 void check_feasible(const resource_request& request, const std::string& who);
 /// Asks the CUDA driver for its devices when nobody has yet: before whatever names, counts or wants

@@ -124,7 +124,7 @@ class task_elsewhere final : public task_node {
   void fail(const std::exception_ptr&) noexcept override {}
   void clear_results() noexcept override {}
   void let_go_arguments() noexcept override {}
-  void register_dependencies() noexcept override {}
+  std::uint32_t register_dependencies() noexcept override { return 0; }
   void visit_arguments(bool (*)(void*, const detail::result_slot&), void*) const override {}
   detail::result_slot* slot(std::size_t) noexcept override { return &slot_; }
   std::size_t slot_count() const noexcept override { return 1; }

@@ -32,7 +32,7 @@ void want_gpu_completion(task_node& producer) noexcept {
   }
 }
 
-task_node::~task_node() {
+void task_node::let_owners_go() noexcept {
   if (lane == task_lane::actor_call && lane_data != nullptr) {
     release_actor_of_call(lane_data);
   }
@@ -68,17 +68,17 @@ void task_node::let_inspection_end() const noexcept {
   }
 }
 
-void task_node::depend_on_gpu_task(task_node& producer, result_slot& slot,
+bool task_node::depend_on_gpu_task(task_node& producer, result_slot& slot,
                                    dependent& entry) noexcept {
   const bool in_stream_order = gpu != nullptr;
   if (in_stream_order ? producer.gpu->add_ordered_dependent(entry) : slot.add_dependent(entry)) {
     if (!in_stream_order) {
       want_gpu_completion(producer);
     }
-    return;
+    return true;
   }
   note_argument(in_stream_order ? producer.gpu->failed_before_order() : slot.failed());
-  unready_.fetch_sub(1, std::memory_order_relaxed);
+  return false;
 }
 
 }  // namespace narke::detail

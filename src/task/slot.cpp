@@ -12,6 +12,7 @@ namespace narke::detail {
 struct slot_release {
   static void run(result_slot& slot) noexcept {
     if (active_) {
+      std::destroy_at(std::addressof(slot.error_));  // what it lets go in turn comes here, too
       slot.release_next_ = list_;
       list_ = &slot;
       return;
@@ -21,6 +22,7 @@ struct slot_release {
     while (list_ != nullptr) {
       result_slot* next = list_;
       list_ = next->release_next_;
+      std::construct_at(std::addressof(next->error_));
       next->let_go();
     }
     active_ = false;
@@ -91,20 +93,6 @@ bool result_slot::mark_stop() noexcept {
   return true;
 }
 
-bool result_slot::settle() noexcept {
-  std::uint32_t seen = refs_.load(std::memory_order_relaxed);
-  do {
-    if ((seen & stop_mark) != 0) [[unlikely]] {
-      return false;
-    }
-  } while (!refs_.compare_exchange_weak(seen, seen & ~pending_mark, std::memory_order_acq_rel,
-                                        std::memory_order_relaxed));
-  if (seen == pending_mark) {
-    last_ref_gone();
-  }
-  return true;
-}
-
 void result_slot::settle_stopped() noexcept {
   constexpr std::uint32_t marks = pending_mark | stop_mark;
   if ((refs_.fetch_and(~marks, std::memory_order_acq_rel) & ~marks) == 0) {
@@ -112,8 +100,7 @@ void result_slot::settle_stopped() noexcept {
   }
 }
 
-dependent* result_slot::close() noexcept {
-  const std::uintptr_t head = dependents_.exchange(closed_mark, std::memory_order_acq_rel);
+dependent* result_slot::those_of(std::uintptr_t head) noexcept {
   if ((head & thread_waits_mark) != 0) {
     internal::waiting_room::wake(*this);
   }

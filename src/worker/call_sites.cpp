@@ -13,6 +13,7 @@
 
 #include <narke/detail/watching.hpp>
 
+#include "base/forked_child.hpp"
 #include "base/needed_memory.hpp"
 #include "base/ticks.hpp"
 #include "task/task_info.hpp"
@@ -35,7 +36,6 @@ using detail::task_node;
 namespace {
 
 constexpr std::size_t places_most = 1'000;
-constexpr std::uint64_t ids_per_block = 1'024;
 constexpr int looks_for_the_last_end = 100;
 
 struct place {
@@ -64,9 +64,29 @@ struct copies {
   std::size_t next = 0;
 };
 
+// The results of one line that a thread takes at one line, in order. Most of them are ready, and
+// are only counted.
+struct ordered_watch {
+  // The thread's own.
+  bool is_open = false;
+  std::uintptr_t remote_key = 0;
+  std::uintptr_t get_key = 0;
+  std::uint64_t running = 0;  // the task in which the last get was that took the mutex
+
+  // Written by the thread, read under the mutex by others.
+  std::atomic<std::uint64_t> ready_count{0};
+  std::atomic<std::uint64_t> last_ready_ticks{0};
+
+  // Guarded by the mutex of the facts.
+  place_pair where = {};
+  std::uint64_t counted = 0;  // of ready_count
+  std::uint64_t last_end_ticks = 0;
+};
+
 struct fact_store {
   std::mutex mutex;
   // Guarded by mutex.
+  std::vector<ordered_watch*> open;
   std::map<place_pair, lonely_gets> lonely;
   std::map<place_pair, ordered_gets> ordered;
   std::map<place_pair, argument_gets> arguments;
@@ -100,19 +120,37 @@ call_pair pair_of(const task_node& producer, const source_location& at) {
   return {producer.location, at, plain_name(producer)};
 }
 
-// The results of one line that this thread takes at one line, in order.
-struct ordered_watch {
-  bool is_open = false;
-  place_pair where = {};
-  std::uint64_t last_end_ticks = 0;
-};
+// Adds what a watch has counted without the mutex, by its last such get.
+void flush_locked(ordered_watch& watch) {
+  const std::uint64_t ready = watch.ready_count.load(std::memory_order_relaxed);
+  const std::uint64_t more = ready - std::exchange(watch.counted, ready);
+  const auto its = facts().ordered.find(watch.where);
+  if (more == 0 || its == facts().ordered.end()) {
+    return;
+  }
+  its->second.count += more;
+  const std::uint64_t end = watch.last_ready_ticks.load(std::memory_order_relaxed);
+  if (end > watch.last_end_ticks) {
+    const std::uint64_t passed = end - std::exchange(watch.last_end_ticks, end);
+    its->second.between_ticks += passed;
+    its->second.loop_ticks += passed;
+  }
+}
+
 constinit thread_local ordered_watch this_thread_watch;
 constinit thread_local std::uint64_t last_result_taken = 0;  // by the id of its task
 
-void close_ordered() noexcept {
+void close_ordered_locked() {
   if (std::exchange(this_thread_watch.is_open, false)) {
+    flush_locked(this_thread_watch);
+    std::erase(facts().open, &this_thread_watch);
     detail::get_watchers.fetch_sub(1, std::memory_order_relaxed);
   }
+}
+
+std::uint64_t running_id() noexcept {
+  const execution* const current = this_thread_state.current;
+  return current != nullptr ? current->node->id : 0;
 }
 
 std::uint64_t block_of(std::uint64_t id) noexcept {
@@ -170,19 +208,6 @@ void try_to(Note&& note) noexcept {
 
 }  // namespace
 
-bool takes_results(const task_node& node) {
-  bool found = false;
-  if (node.has_ref_arguments) {
-    node.visit_arguments(
-        [](void* context, const result_slot& slot) {
-          *static_cast<bool*>(context) |= slot.producer() != nullptr;
-          return slot.producer() == nullptr;
-        },
-        &found);
-  }
-  return found;
-}
-
 site_table* make_site_table(thread_record& record) noexcept {
   const memory_refusable it_can_be_left_out;
   auto* table = new (std::nothrow) site_table;
@@ -209,10 +234,47 @@ site_table::cell* site_table::find(const task_node& node, std::uintptr_t key) no
   return nullptr;
 }
 
-void end_submission_slowly(thread_state& self) noexcept {
-  const std::uint64_t took = ticks_now() - std::exchange(self.submission_began, 0);
-  facts().submission_ticks.fetch_add(std::min(took, body_ticks_most), std::memory_order_relaxed);
-  facts().submissions.fetch_add(1, std::memory_order_relaxed);
+namespace {
+
+void add(std::atomic<std::uint64_t>& counter, std::uint64_t n) noexcept {
+  counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+}
+
+site_table::cell* cell_of(const task_node& node) noexcept {
+  thread_record& record = this_record();
+  site_table* table = record.sites.load(std::memory_order_relaxed);
+  if (table == nullptr) {
+    table = make_site_table(record);
+  }
+  return table != nullptr ? table->cell_of(node) : nullptr;
+}
+
+}  // namespace
+
+void count_body_slowly(const task_node& node, std::uint64_t ticks) noexcept {
+  if (!advisor_is_on.load(std::memory_order_relaxed)) {
+    return;
+  }
+  site_table::cell* const its = cell_of(node);
+  if (its == nullptr) {
+    return;
+  }
+  this_thread_state.site_key = site_table::key_of(node.location);
+  this_thread_state.site_count = &its->count;
+  add(its->count, 1);
+  if (ticks != 0) {
+    add(its->timed, 1);
+    add(its->ticks, ticks == body_ticks_of_parent ? ticks : std::min(ticks, body_ticks_most));
+  }
+}
+
+void end_submission() noexcept {
+  thread_state& self = this_thread_state;
+  if (const std::uint64_t began = std::exchange(self.submission_began, 0)) {
+    const std::uint64_t took = ticks_now() - began;
+    facts().submission_ticks.fetch_add(std::min(took, body_ticks_most), std::memory_order_relaxed);
+    facts().submissions.fetch_add(1, std::memory_order_relaxed);
+  }
 }
 
 namespace {
@@ -246,10 +308,24 @@ void note_argument(const task_node& node, const large_argument& given) {
   its->last[its->next++ % its->last.size()] = {given.data, given.bytes, given.fingerprint};
 }
 
+// Whether it waits for results of others. Requires: nobody else has it yet.
+bool takes_results(const task_node& node) {
+  bool found = false;
+  if (node.has_ref_arguments) {
+    node.visit_arguments(
+        [](void* context, const result_slot& slot) {
+          *static_cast<bool*>(context) |= slot.producer() != nullptr;
+          return slot.producer() == nullptr;
+        },
+        &found);
+  }
+  return found;
+}
+
 void note_pending(const task_node& node) {
   const task_totals totals = count_tasks();
   const std::uint64_t pending = totals.submitted - totals.finished;
-  if (pending < pending_tasks_many || this_thread_state.last_takes_results) {
+  if (pending < pending_tasks_many || takes_results(node)) {
     return;
   }
   const std::lock_guard lock{facts().mutex};
@@ -288,24 +364,29 @@ void note_ordered(const task_node& producer, const source_location& at, std::uin
   const execution* current = this_thread_state.current;
   const bool is_recursion =
       current != nullptr && place::of(current->node->location) == where.remote;
+  const std::lock_guard lock{facts().mutex};
   if (watch.is_open && (watch.where != where || !is_later || is_recursion)) {
-    close_ordered();
+    close_ordered_locked();
   }
-  if (!is_later || is_recursion) {
+  if (!is_later || is_recursion || (!watch.is_open && early == 0)) {
     return;
   }
+  ordered_gets* its = entry_of(facts().ordered, where);
   const bool is_first = !watch.is_open;
   if (is_first) {
-    if (early == 0) {
-      return;
-    }
-    watch = {true, where, 0};
+    facts().open.push_back(&watch);
+    watch.is_open = true;
+    watch.where = where;
     detail::get_watchers.fetch_add(1, std::memory_order_relaxed);
+  } else {
+    flush_locked(watch);
   }
+  watch.remote_key = site_table::key_of(producer.location);
+  watch.get_key = site_table::key_of(at);
+  watch.running = running_id();
   const std::uint64_t now = ticks_now();
   const std::uint64_t last_end = std::exchange(watch.last_end_ticks, now);
-  const std::lock_guard lock{facts().mutex};
-  if (ordered_gets* its = entry_of(facts().ordered, where)) {
+  if (its != nullptr) {
     if (its->count++ == 0) {
       its->where = pair_of(producer, at);
     }
@@ -316,10 +397,28 @@ void note_ordered(const task_node& producer, const source_location& at, std::uin
   }
 }
 
+// The same for a result that was ready, and the next of those that the thread takes in order: it is
+// counted, and no more. False: it is not such a one.
+bool count_ready(const task_node& producer, const source_location& at) noexcept {
+  ordered_watch& watch = this_thread_watch;
+  if (producer.id <= last_result_taken ||
+      watch.remote_key != site_table::key_of(producer.location) ||
+      watch.get_key != site_table::key_of(at) || watch.running != running_id()) {
+    return false;
+  }
+  last_result_taken = producer.id;
+  watch.ready_count.store(watch.ready_count.load(std::memory_order_relaxed) + 1,
+                          std::memory_order_relaxed);
+  watch.last_ready_ticks.store(ticks_now(), std::memory_order_relaxed);
+  return true;
+}
+
 }  // namespace
 
-void note_submission_slowly(const task_node& node) noexcept {
-  large_argument_list& given = this_thread_state.large_arguments;
+void attend_to(const task_node& node) noexcept {
+  thread_state& self = this_thread_state;
+  self.attention = 0;
+  large_argument_list& given = self.large_arguments;
   const std::size_t count = std::exchange(given.size, 0);
   if (!advisor_is_on.load(std::memory_order_relaxed)) {
     return;
@@ -327,8 +426,8 @@ void note_submission_slowly(const task_node& node) noexcept {
   for (std::size_t i = 0; i != count; ++i) {
     try_to([&] { note_argument(node, given.all[i]); });
   }
-  if (node.id % ids_per_block == 0) {
-    try_to([&] { note_pending(node); });
+  if (self.next_id % ids_per_block == 1 && self.submission_began != 0) {
+    try_to([&] { note_pending(node); });  // once in a block
   }
 }
 
@@ -357,13 +456,21 @@ get_watch::get_watch(const result_slot& slot, const source_location& at) noexcep
   }
 }
 
+bool needs_watch(const task_node& newest) noexcept {
+  if (detail::get_watchers.load(std::memory_order_relaxed) != 0) {
+    return true;
+  }
+  const idle_state::counts now = worker_pool::instance().idle().glance();
+  return newest.id == this_thread_state.next_id && (now.permits > 0 || now.searching > 0);
+}
+
 // It is the only one that this thread submitted since it last waited, it is no actor's and takes no
 // result of another, and it leaves a CPU idle.
 bool get_watch::may_be_lonely() const noexcept {
   const task_node& producer = *slot_.producer();
   const thread_state& self = this_thread_state;
   if (producer.id != self.next_id || producer.lane == task_lane::actor_call ||
-      self.last_takes_results ||
+      producer.takes_results ||
       this_record().submitted.load(std::memory_order_relaxed) != self.submitted_at_wait + 1) {
     return false;
   }
@@ -443,19 +550,12 @@ void note_list_get(const detail::slot_list& slots, const source_location& at,
   });
 }
 
-argument_watch::argument_watch(const task_node& node) noexcept : is_on_{node.passes_refs} {
-  if (is_on_) [[unlikely]] {
-    detail::get_watchers.fetch_add(1, std::memory_order_relaxed);
-  }
-}
-argument_watch::~argument_watch() {
-  if (is_on_) [[unlikely]] {
-    detail::get_watchers.fetch_sub(1, std::memory_order_relaxed);
-  }
-}
-
 void end_watches() noexcept {
-  close_ordered();
+  if (!this_thread_watch.is_open || is_forked_child()) {
+    return;  // in a child of fork the mutex may be held for ever
+  }
+  const std::lock_guard lock{facts().mutex};
+  close_ordered_locked();
 }
 
 advisor_facts call_site_facts() {
@@ -490,6 +590,9 @@ advisor_facts call_site_facts() {
   }
   all.ns_per_tick = nanoseconds_per_tick();
   const std::lock_guard lock{store.mutex};
+  for (ordered_watch* each : store.open) {
+    flush_locked(*each);
+  }
   copy(store.lonely, all.lonely);
   copy(store.ordered, all.ordered);
   copy(store.arguments, all.arguments);
@@ -514,6 +617,9 @@ void forget_call_sites() {
   });
   fact_store& store = facts();
   const std::lock_guard lock{store.mutex};
+  for (ordered_watch* each : store.open) {
+    each->counted = each->ready_count.load(std::memory_order_relaxed);
+  }
   store.lonely.clear();
   store.ordered.clear();
   store.arguments.clear();
@@ -537,7 +643,7 @@ void note_ready_get(const result_slot& slot, const source_location& at) noexcept
     if (is_given(slot)) {
       try_to([&] { note_argument_get(at, 1, 0); });
     }
-  } else if (this_thread_watch.is_open) {
+  } else if (this_thread_watch.is_open && !count_ready(*producer, at)) {
     try_to([&] { note_ordered(*producer, at, ticks_now(), 0, 0); });
   }
 }
@@ -545,6 +651,7 @@ void note_ready_get(const result_slot& slot, const source_location& at) noexcept
 void note_large_argument(const void* data, std::size_t bytes, bool is_shared) noexcept {
   internal::large_argument_list& given = internal::this_thread_state.large_arguments;
   if (given.size != given.all.size() && internal::advisor_is_on.load(std::memory_order_relaxed)) {
+    internal::this_thread_state.attention |= internal::attention_large_arguments;
     given.all[given.size++] = {data, bytes, internal::fingerprint_of(data, bytes), is_shared};
   }
 }

@@ -13,6 +13,7 @@
 
 #include <narke/detail/task_node.hpp>
 #include <narke/detail/waiting.hpp>
+#include <narke/detail/watching.hpp>
 
 #include "base/ticks.hpp"
 #include "observe/advice.hpp"
@@ -35,22 +36,14 @@ class site_table {
   };
   static constexpr std::size_t cell_count = 256;
 
-  /// `ticks`: 0 when no time was taken.
-  void count(const detail::task_node& node, std::uint64_t ticks) noexcept {
+  /// The cell of the line that submitted `node`; null when there are too many.
+  cell* cell_of(const detail::task_node& node) noexcept {
     const std::uintptr_t key = key_of(node.location);
     cell& first = cells_[(key >> 3) % cell_count];
-    cell* const its = first.key.load(std::memory_order_relaxed) == key ? &first : find(node, key);
-    if (its != nullptr) [[likely]] {
-      add(its->count, 1);
-      if (ticks != 0) {
-        add(its->timed, 1);
-        add(its->ticks, ticks == body_ticks_of_parent ? ticks : std::min(ticks, body_ticks_most));
-      }
-    }
+    return first.key.load(std::memory_order_relaxed) == key ? &first : find(node, key);
   }
   [[nodiscard]] std::array<cell, cell_count>& cells() noexcept { return cells_; }
 
- private:
   static std::uintptr_t key_of(const source_location& at) noexcept {
     if constexpr (sizeof(at) == sizeof(std::uintptr_t)) {
       std::uintptr_t key = 0;
@@ -60,9 +53,8 @@ class site_table {
       return reinterpret_cast<std::uintptr_t>(at.file_name()) + at.line() * 8;
     }
   }
-  static void add(std::atomic<std::uint64_t>& counter, std::uint64_t n) noexcept {
-    counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-  }
+
+ private:
   cell* find(const detail::task_node& node, std::uintptr_t key) noexcept;
 
   std::array<cell, cell_count> cells_;
@@ -73,46 +65,35 @@ extern constinit std::atomic<bool> advisor_is_on;
 /// Makes this thread's table; null when there is no memory.
 site_table* make_site_table(thread_record& record) noexcept;
 
-/// A task of the fast lane ran on this thread.
-inline void count_body(const detail::task_node& node, std::uint64_t ticks) noexcept {
-  if (advisor_is_on.load(std::memory_order_relaxed)) {
-    thread_record& record = this_record();
-    site_table* table = record.sites.load(std::memory_order_relaxed);
-    if (table == nullptr) [[unlikely]] {
-      table = make_site_table(record);
-    }
-    if (table != nullptr) [[likely]] {
-      table->count(node, ticks);
-    }
+/// A task of the fast lane ran on this thread. `ticks`: for how long; 0 when no time was taken.
+void count_body_slowly(const detail::task_node& node, std::uint64_t ticks) noexcept;
+/// The same, when no time was taken. Few instructions for a line whose task ran before this one.
+inline void count_body(const detail::task_node& node) noexcept {
+  const thread_state& self = this_thread_state;
+  if (self.site_key == site_table::key_of(node.location)) [[likely]] {
+    self.site_count->store(self.site_count->load(std::memory_order_relaxed) + 1,
+                           std::memory_order_relaxed);
+  } else {
+    count_body_slowly(node, 0);
   }
 }
 
-/// Around the making of one task in 64: how long that takes. `begin` before its node is made.
+// Around the making of one task in 64: how long that takes, and what else one looks at now and then.
+// Which one it is comes with its number (look_for_ids), so that the others pay for one look at
+// `attention`, which large arguments come to, too.
+
+/// Before the node is made.
 inline void begin_submission() noexcept {
   thread_state& self = this_thread_state;
-  self.submission_began = 0;
-  if (self.next_id % 64 == 0) [[unlikely]] {
-    self.submission_began = ticks_now();
+  if (self.attention != 0) [[unlikely]] {
+    self.submission_began = (self.attention & attention_timed) != 0 ? ticks_now() : 0;
   }
 }
-/// After `node` was sent on its way. It may be gone: only its own copies are looked at.
-void end_submission_slowly(thread_state& self) noexcept;
-inline void end_submission() noexcept {
-  if (this_thread_state.submission_began != 0) [[unlikely]] {
-    end_submission_slowly(this_thread_state);
-  }
-}
-/// Whether a task waits for results of others. Requires: nobody else has it yet.
-bool takes_results(const detail::task_node& node);
-/// Before `node` is sent on its way: the large arguments that it was given, and, for one task in
-/// 1,024, how many are pending.
-void note_submission_slowly(const detail::task_node& node) noexcept;
-inline void note_submission(const detail::task_node& node) noexcept {
-  this_thread_state.last_takes_results = node.has_ref_arguments && takes_results(node);
-  if (this_thread_state.large_arguments.size != 0 || node.id % 1'024 == 0) [[unlikely]] {
-    note_submission_slowly(node);
-  }
-}
+/// Before `node` is sent on its way, and has its number: when `attention` says so, which is then
+/// taken back.
+void attend_to(const detail::task_node& node) noexcept;
+/// After that, when attend_to was called.
+void end_submission() noexcept;
 
 /// One wait for one slot. It looks at what is outstanding before and after.
 class get_watch {
@@ -153,6 +134,9 @@ inline bool gets_arguments() noexcept {
   return current != nullptr && current->node->passes_refs && !current->takes_as_ready &&
          advisor_is_on.load(std::memory_order_relaxed);
 }
+/// Whether a get of the newest task of this thread is to be looked at: it may be of an argument, or
+/// out of order, or the last task while a CPU idles. Requires: a worker's thread.
+bool needs_watch(const detail::task_node& newest) noexcept;
 /// This thread has waited for what it submitted so far.
 inline void note_waited() noexcept {
   this_thread_state.submitted_at_wait = this_record().submitted.load(std::memory_order_relaxed);
@@ -167,10 +151,18 @@ inline void note_wait() noexcept {
 /// Around the body of a task that was given refs as they are: its gets are seen.
 class argument_watch {
  public:
-  explicit argument_watch(const detail::task_node& node) noexcept;
+  explicit argument_watch(const detail::task_node& node) noexcept : is_on_{node.passes_refs} {
+    if (is_on_) [[unlikely]] {
+      detail::get_watchers.fetch_add(1, std::memory_order_relaxed);
+    }
+  }
   argument_watch(const argument_watch&) = delete;
   argument_watch& operator=(const argument_watch&) = delete;
-  ~argument_watch();
+  ~argument_watch() {
+    if (is_on_) [[unlikely]] {
+      detail::get_watchers.fetch_sub(1, std::memory_order_relaxed);
+    }
+  }
 
  private:
   const bool is_on_;

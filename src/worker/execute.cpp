@@ -56,8 +56,8 @@ const char* trace_name(const task_node& node) noexcept {
 
 // As far as the body has come: nobody else looks at the slots. The body of a GPU task leaves its
 // outcome open, for whoever ends the task early while its work is under way.
-bool has_failed(task_node& node) noexcept {
-  detail::result_slot& slot = *node.slot(0);
+inline bool has_failed(task_node& node) noexcept {
+  const detail::result_slot& slot = node.first_slot();
   const bool is_decided = node.gpu == nullptr || node.outcome_is_decided();
   return (is_decided && (!node.body_has_outcome() || slot.failed())) || slot.is_marked_to_stop();
 }
@@ -113,10 +113,8 @@ struct failing_task {
 };
 constinit thread_local std::deque<failing_task>* failing_tasks = nullptr;
 
-void one_argument_ready(task_node& node, runnable** next) noexcept {
-  if (!node.one_ready()) {
-    return;
-  }
+// The last argument of `node` is ready.
+void arguments_are_ready(task_node& node, runnable** next) noexcept {
   const bool failed = node.argument_failed();
   if (!node.make_ready()) {
     node.release_ref();  // it was cancelled while it waited
@@ -127,28 +125,13 @@ void one_argument_ready(task_node& node, runnable** next) noexcept {
   }
 }
 
-// A claimed task on the CPU of this thread.
-void run_fast_body(task_node& node, cpu_hold hold) noexcept {
-  const cpu_scope cpu{hold, this_thread_state.placement};
-  run_body(node, nullptr, node.id);
+void one_argument_ready(task_node& node, runnable** next) noexcept {
+  if (node.one_ready()) {
+    arguments_are_ready(node, next);
+  }
 }
 
 }  // namespace
-
-runnable* run_on_permit(runnable& item) noexcept {
-  if (item.is_turn) {
-    static_cast<turn&>(item).take_turn();
-    return nullptr;
-  }
-  auto& node = static_cast<task_node&>(item);
-  runnable* next = nullptr;
-  if (node.claim(task_state::ready)) {
-    run_fast_body(node, cpu_hold::permit);
-    publish(node, &next);
-  }
-  node.release_ref();
-  return next;
-}
 
 void run_without_permit(runnable& item) noexcept {
   for (runnable* next = &item; next != nullptr;) {
@@ -186,16 +169,36 @@ void end_relations(execution& running) noexcept {
   }
 }
 
+// A body has run, and its time was taken.
+[[gnu::noinline]] void note_run(const task_node& node, std::uint64_t begin, bool is_parent,
+                                bool failed) noexcept {
+  const std::uint64_t end = ticks_now();
+  record_event(
+      {.begin_ticks = begin,
+       .end_ticks = end,
+       .name = trace_name(node),
+       .id = node.id,
+       .parent_or_from = node.parent_id,
+       .line = static_cast<std::uint32_t>(node.location.line()),
+       .kind = node.lane == task_lane::actor_call ? event_kind::actor_call : event_kind::task,
+       .failed = failed,
+       .attempt = static_cast<std::uint16_t>(node.attempt)});
+  if (node.lane == task_lane::fast) {
+    // Who submits others has more to do than its own time tells: recursion is not too fine.
+    count_body_slowly(node, is_parent ? body_ticks_of_parent : end - begin);
+  }
+}
+
 // `call` leaves the outcome in the slots. Returns whether it failed.
 template <class Call>
-bool run_as(task_node& node, const std::vector<int>* gpu_ids, std::uint64_t submitter_id,
+[[gnu::always_inline]] inline bool run_as(task_node& node, const std::vector<int>* gpu_ids, std::uint64_t submitter_id,
             Call&& call) noexcept {
   thread_state& self = this_thread_state;
   execution running{&node, self.current, submitter_id, gpu_ids};
   self.current = &running;
   node.set_state(task_state::running);
   const std::uint64_t begin = event_begin_ticks();
-  if (node.has_ref_arguments && begin != 0) {
+  if (begin != 0 && node.has_ref_arguments) [[unlikely]] {
     record_flows(node, begin);
   }
   {
@@ -207,28 +210,21 @@ bool run_as(task_node& node, const std::vector<int>* gpu_ids, std::uint64_t subm
     end_relations(running);
   }
   const bool failed = has_failed(node);
-  const std::uint64_t end = begin != 0 ? ticks_now() : 0;
-  record_event(
-      {.begin_ticks = begin,
-       .end_ticks = end,
-       .name = begin != 0 ? trace_name(node) : nullptr,
-       .id = node.id,
-       .parent_or_from = node.parent_id,
-       .line = static_cast<std::uint32_t>(node.location.line()),
-       .kind = node.lane == task_lane::actor_call ? event_kind::actor_call : event_kind::task,
-       .failed = failed,
-       .attempt = static_cast<std::uint16_t>(node.attempt)});
   self.current = running.outer;
-  if (node.lane == task_lane::fast) {
-    // Who submits others has more to do than its own time tells: recursion is not too fine.
-    count_body(node, running.kin == kinship::none ? end - begin : body_ticks_of_parent);
+  if (begin != 0) [[unlikely]] {
+    note_run(node, begin, running.kin != kinship::none, failed);
+  } else {
+    drop_event();
+    if (node.lane == task_lane::fast) {
+      count_body(node);
+    }
   }
   return failed;
 }
 
 void end_failed(task_node& node) noexcept {
   count_one(this_record().failed);
-  if (node.slot(0)->is_marked_to_stop() && node.body_has_outcome()) {
+  if (node.first_slot().is_marked_to_stop() && node.body_has_outcome()) {
     replace_results(node, cancelled_error(node));
   }
 }
@@ -248,23 +244,42 @@ void end_failed(task_node& node) noexcept {
 
 }  // namespace
 
-void run_body(task_node& node, const std::vector<int>* gpu_ids,
-              std::uint64_t submitter_id) noexcept {
-  const memory_needed needed;
-  if (is_draining() || cancel_tree::is_active()) [[unlikely]] {
-    if (const std::exception_ptr reason = reason_not_to_start(node)) {
-      node.fail(reason);
-      count_one(this_record().failed);
-      return;
-    }
+namespace {
+
+// Whether the task may start; else it has failed.
+[[gnu::noinline]] bool may_start(task_node& node) noexcept {
+  const std::exception_ptr reason = reason_not_to_start(node);
+  if (reason) {
+    node.fail(reason);
+    count_one(this_record().failed);
+  }
+  return reason == nullptr;
+}
+
+[[gnu::always_inline]] inline void run_body_here(task_node& node, const std::vector<int>* gpu_ids,
+                                                 std::uint64_t submitter_id) noexcept {
+  if ((is_draining() || cancel_tree::is_active()) && !may_start(node)) [[unlikely]] {
+    return;
   }
   if (has_attempts(node)) [[unlikely]] {
     run_attempt(node, gpu_ids, submitter_id);
-    return;
-  }
-  if (run_as(node, gpu_ids, submitter_id, [&] { node.invoke(); })) {
+  } else if (run_as(node, gpu_ids, submitter_id, [&] { node.invoke(); })) {
     end_failed(node);
   }
+}
+
+// A claimed task on the CPU of this thread.
+[[gnu::always_inline]] inline void run_fast_body(task_node& node, cpu_hold hold) noexcept {
+  const cpu_scope cpu{hold, this_thread_state.placement};
+  run_body_here(node, nullptr, node.id);
+}
+
+}  // namespace
+
+void run_body(task_node& node, const std::vector<int>* gpu_ids,
+              std::uint64_t submitter_id) noexcept {
+  const memory_needed needed;
+  run_body_here(node, gpu_ids, submitter_id);
 }
 
 std::exception_ptr reason_not_to_start(task_node& node) noexcept {
@@ -290,13 +305,19 @@ void run_gpu_body(task_node& node, gpu_context& gpu, const std::vector<int>* gpu
 
 namespace {
 
-void resume(detail::dependent* entry, bool failed, runnable** next) noexcept {
+void resume_all(detail::dependent* entry, bool failed, runnable** next) noexcept {
   while (entry != nullptr) {
     // The entry lies in the task that waits, which may be gone once it is told.
     detail::dependent* following = entry->next;
     entry->waiting->note_argument(failed);
     one_argument_ready(*entry->waiting, next);
     entry = following;
+  }
+}
+
+inline void resume(detail::dependent* entry, bool failed, runnable** next) noexcept {
+  if (entry != nullptr) {
+    resume_all(entry, failed, next);
   }
 }
 
@@ -328,8 +349,26 @@ void end_stopped(task_node& node, bool is_body) noexcept {
 
 }  // namespace
 
-void publish(task_node& node, runnable** next) noexcept {
-  const memory_needed needed;
+namespace {
+
+inline void publish_result(task_node& node, detail::result_slot& slot, bool is_body,
+                           runnable** next) noexcept {
+  bool failed = is_body && slot.failed();
+  if (!slot.settle()) [[unlikely]] {
+    failed = is_body;
+    end_stopped(node, is_body);
+    slot.settle_stopped();
+  }
+  if (is_body) {
+    resume(slot.close(), failed, next);
+  }
+}
+
+}  // namespace
+
+namespace {
+
+[[gnu::always_inline]] inline void publish_here(task_node& node, runnable** next) noexcept {
   if (has_attempts(node)) [[unlikely]] {
     if (node.is_to_run_again) {
       run_again_later(node);
@@ -343,17 +382,12 @@ void publish(task_node& node, runnable** next) noexcept {
   unlist_task(node);
   const bool is_body = node.body_has_outcome();
   node.set_state(task_state::finished);
-  const std::size_t count = node.slot_count();
-  for (std::size_t i = 0; i != count; ++i) {
-    detail::result_slot& slot = *node.slot(i);
-    bool failed = is_body && slot.failed();
-    if (!slot.settle()) [[unlikely]] {
-      failed = is_body;
-      end_stopped(node, is_body);
-      slot.settle_stopped();
-    }
-    if (is_body) {
-      resume(slot.close(), failed, next);
+  if (node.has_one_slot()) {
+    publish_result(node, node.first_slot(), is_body, next);
+  } else {
+    const std::size_t count = node.slot_count();
+    for (std::size_t i = 0; i != count; ++i) {
+      publish_result(node, *node.slot(i), is_body, next);
     }
   }
   count_one(this_record().finished);
@@ -361,6 +395,45 @@ void publish(task_node& node, runnable** next) noexcept {
     node.published();
   }
 }
+
+}  // namespace
+
+void publish(task_node& node, runnable** next) noexcept {
+  const memory_needed needed;
+  publish_here(node, next);
+}
+
+runnable* run_on_permit(runnable& item) noexcept {
+  if (item.is_turn) [[unlikely]] {
+    static_cast<turn&>(item).take_turn();
+    return nullptr;
+  }
+  auto& node = static_cast<task_node&>(item);
+  runnable* next = nullptr;
+  if (node.claim(task_state::ready)) {
+    const memory_needed needed;
+    run_fast_body(node, cpu_hold::permit);
+    publish_here(node, &next);
+  }
+  node.release_ref();
+  return next;
+}
+
+namespace {
+
+// The task was nobody's but this thread's when it began. Its body may still have made copies of the
+// ref, or have asked it to stop, by a name that both know.
+void publish_to_owner(task_node& node, detail::result_slot& slot) noexcept {
+  if (!slot.is_unshared()) [[unlikely]] {
+    publish(node);
+    return;
+  }
+  node.set_state(task_state::finished);
+  slot.publish_unshared();
+  count_one(this_record().finished);
+}
+
+}  // namespace
 
 void publish_slot(detail::result_slot& slot) noexcept {
   const memory_needed needed;
@@ -431,33 +504,45 @@ void fail_ready_task(task_node& node, const std::exception_ptr& error) noexcept 
   failing_tasks = nullptr;
 }
 
-cpu_scope::cpu_scope(cpu_hold hold, placement_record* placement, bool is_counted) noexcept
-    : outer_hold_{this_thread_state.hold},
-      outer_placement_{this_thread_state.placement},
-      outer_uses_permit_{this_record().uses_permit.load(std::memory_order_relaxed)} {
-  this_thread_state.hold = hold;
-  this_thread_state.placement = placement;
-  this_record().uses_permit.store(is_counted && hold == cpu_hold::permit,
-                                  std::memory_order_relaxed);
-}
-
-cpu_scope::~cpu_scope() {
-  this_thread_state.hold = outer_hold_;
-  this_thread_state.placement = outer_placement_;
-  this_record().uses_permit.store(outer_uses_permit_, std::memory_order_relaxed);
-}
-
-void drop_if_stopped() noexcept {
+void drop_slowly() noexcept {
   const memory_needed needed;
-  if (current_phase.load(std::memory_order_seq_cst) == runtime_phase::stopped) [[unlikely]] {
-    worker_pool::instance().drop_late();
-    placement_lane::instance().drop_pending();
+  worker_pool::instance().drop_late();
+  placement_lane::instance().drop_pending();
+}
+
+namespace {
+
+// When it was submitted, about: until the events of this thread are no longer kept, to the tick;
+// then by a clock that is read at one submission in 8. So the lanes may take a few tasks for older
+// than they are.
+std::uint64_t submission_ticks(const task_node& node, thread_state& self) noexcept {
+  if (event_writer* const writer = this_thread_events;
+      node.lane != task_lane::fast || node.id % 8 == 0 || writer == nullptr ||
+      !writer->is_full()) {
+    self.coarse_ticks = ticks_now();
+  }
+  return self.coarse_ticks;
+}
+
+// The less usual steps.
+void begin_special(task_node& node) noexcept {
+  if (node.gpu != nullptr) {
+    announce_gpu_task(node);
+  }
+  if (node.info != nullptr && rules_of(node) != nullptr) {
+    begin_rules(node);
   }
 }
 
+}  // namespace
+
 void submit_node(task_node& node, task_lane lane) noexcept {
   const memory_needed needed;
-  const thread_state& self = this_thread_state;
+  thread_state& self = this_thread_state;
+  const std::uint32_t attention = self.attention;
+  if (attention != 0) [[unlikely]] {
+    attend_to(node);
+  }
   node.lane = lane;
   node.id = next_id();
   if (execution* submitter = self.current; submitter != nullptr) {
@@ -466,29 +551,29 @@ void submit_node(task_node& node, task_lane lane) noexcept {
       cancel_tree::list_as_parent(*submitter);
     }
   }
-  node.submitted_ticks = ticks_now();
+  node.submitted_ticks = submission_ticks(node, self);
   count_one(this_record().submitted);
-  note_submission(node);
   list_task(node);
-  if (node.gpu != nullptr) {
-    announce_gpu_task(node);
-  }
-  if (node.info != nullptr && rules_of(node) != nullptr) [[unlikely]] {
-    begin_rules(node);
+  if (node.gpu != nullptr || node.info != nullptr) [[unlikely]] {
+    begin_special(node);
   }
   if (!node.has_ref_arguments) {
     node.set_state(task_state::ready);
     send_to_lane(node, nullptr);
   } else {
     // Only then may others take it: nobody looks at arguments while they are registered. It cannot
-    // become ready before: the submitter counts as one argument.
-    node.register_dependencies();
+    // become ready before: the submitter counts as more arguments than there can be.
+    const std::uint32_t registered = node.register_dependencies();
     node.set_state(task_state::waiting);
-    one_argument_ready(node, nullptr);
+    if (node.end_registration(registered)) {
+      arguments_are_ready(node, nullptr);
+    }
   }
   // A submitter that shutdown overtook: nobody is left to take the task.
   drop_if_stopped();
-  end_submission();
+  if (attention != 0) [[unlikely]] {
+    end_submission();
+  }
 }
 
 bool waits_for_room() noexcept {
@@ -525,6 +610,29 @@ bool try_run_in_place(const detail::result_slot& slot) noexcept {
   return true;
 }
 
+bool try_run_newest(detail::result_slot& slot, bool is_given_up) noexcept {
+  const thread_state& self = this_thread_state;
+  task_node* const node = slot.producer();
+  if (self.hold != cpu_hold::permit || node == nullptr || node->info != nullptr ||
+      node->lane != task_lane::fast || node->is_stream || needs_watch(*node) ||
+      !has_stack_for_nested_task() || self.deque == nullptr || !self.deque->pop_if(node)) {
+    return false;
+  }
+  const memory_needed needed;
+  // The queue's reference is this thread's. If the ref that is given up is the only one as well,
+  // nobody else can come to the task: no claim is needed, and no care in publishing.
+  if (is_given_up && slot.is_unshared() && node->has_one_slot() && !node->is_listed) {
+    node->set_state(task_state::claimed);
+    run_fast_body(*node, cpu_hold::permit);
+    publish_to_owner(*node, slot);
+  } else if (node->claim(task_state::ready)) {
+    run_fast_body(*node, cpu_hold::permit);
+    publish(*node);
+  }
+  node->release_ref();
+  return slot.is_ready();
+}
+
 borrowed_cpu::borrowed_cpu() noexcept {
   const thread_state& self = this_thread_state;
   if (!has_stack_for_nested_task()) {
@@ -536,6 +644,9 @@ borrowed_cpu::borrowed_cpu() noexcept {
   } else if (worker_pool::instance().idle().try_take_permit()) {
     hold_ = cpu_hold::permit;
     took_permit_ = true;
+    if (self.deque == nullptr) {
+      guest_ = worker_pool::instance().enter_guest();
+    }
     if (self.hold == cpu_hold::placement) {
       waits_ = self.placement;
       placement_lane::instance().blocked(*waits_);
@@ -544,6 +655,9 @@ borrowed_cpu::borrowed_cpu() noexcept {
 }
 
 void borrowed_cpu::give_back() noexcept {
+  if (guest_ != nullptr) {
+    worker_pool::instance().leave_guest(*std::exchange(guest_, nullptr));
+  }
   if (std::exchange(took_permit_, false)) {
     if (waits_ != nullptr) {
       placement_lane::instance().unblocked(*waits_);

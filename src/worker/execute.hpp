@@ -8,6 +8,7 @@
 #include <narke/detail/gpu_part.hpp>
 #include <narke/detail/task_node.hpp>
 
+#include "worker/lifecycle.hpp"
 #include "worker/thread_state.hpp"
 
 namespace narke::internal {
@@ -59,14 +60,27 @@ void publish_early(detail::task_node& node, const std::exception_ptr& error) noe
 class cpu_scope {
  public:
   /// `is_counted`: whether reports show a permit as in use.
-  cpu_scope(cpu_hold hold, placement_record* placement, bool is_counted = true) noexcept;
+  cpu_scope(cpu_hold hold, placement_record* placement, bool is_counted = true) noexcept
+      : outer_hold_{this_thread_state.hold},
+        outer_placement_{this_thread_state.placement},
+        record_{this_record()},
+        outer_uses_permit_{record_.uses_permit.load(std::memory_order_relaxed)} {
+    this_thread_state.hold = hold;
+    this_thread_state.placement = placement;
+    record_.uses_permit.store(is_counted && hold == cpu_hold::permit, std::memory_order_relaxed);
+  }
   cpu_scope(const cpu_scope&) = delete;
   cpu_scope& operator=(const cpu_scope&) = delete;
-  ~cpu_scope();
+  ~cpu_scope() {
+    this_thread_state.hold = outer_hold_;
+    this_thread_state.placement = outer_placement_;
+    record_.uses_permit.store(outer_uses_permit_, std::memory_order_relaxed);
+  }
 
  private:
   const cpu_hold outer_hold_;
   placement_record* const outer_placement_;
+  thread_record& record_;
   const bool outer_uses_permit_;
 };
 
@@ -78,11 +92,21 @@ void one_argument_less(detail::task_node& node) noexcept;
 /// A task that was made ready goes to its lane. Takes over one reference.
 void send_ready_task(detail::task_node& node) noexcept;
 
+void drop_slowly() noexcept;
 /// After something was queued: drops it when shutdown was faster, and no worker is left to take it.
-void drop_if_stopped() noexcept;
+inline void drop_if_stopped() noexcept {
+  if (current_phase.load(std::memory_order_seq_cst) == runtime_phase::stopped) [[unlikely]] {
+    drop_slowly();
+  }
+}
 
 /// Whether tasks that have not begun are held back, as the object store is over its limit.
 bool waits_for_room() noexcept;
+
+/// The same for the newest task of a worker, which is nothing but a task: quick, and it does not
+/// stay in the queue. `is_given_up`: the caller has a reference to the slot that nobody else looks
+/// at.
+bool try_run_newest(detail::result_slot& slot, bool is_given_up) noexcept;
 
 /// Runs the task that fills `slot` on this thread, if nobody has started it and a CPU is to be had.
 /// Whether it did.
@@ -105,6 +129,7 @@ class borrowed_cpu {
  private:
   cpu_hold hold_ = cpu_hold::none;
   bool took_permit_ = false;
+  guest_deque* guest_ = nullptr;       // of a thread that has no deque
   placement_record* waits_ = nullptr;  // of the task below, while the permit is there
 };
 

@@ -12,8 +12,11 @@
 
 namespace narke::internal {
 
-placement_lane& placement_lane::instance() {
+constinit std::atomic<placement_lane*> placement_lane::the_lane{nullptr};
+
+placement_lane& placement_lane::make() noexcept {
   static auto* lane = new placement_lane;
+  the_lane.store(lane, std::memory_order_release);
   return *lane;
 }
 

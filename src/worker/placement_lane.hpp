@@ -86,7 +86,10 @@ struct placement_story {
 
 class placement_lane {
  public:
-  static placement_lane& instance();
+  static placement_lane& instance() noexcept {
+    placement_lane* const lane = the_lane.load(std::memory_order_acquire);
+    return lane != nullptr ? *lane : make();
+  }
 
   /// Requires: nothing pending or running.
   void configure(const resource_totals& totals);
@@ -144,6 +147,9 @@ class placement_lane {
   [[nodiscard]] ticket_explanation explain(ticket_id id);
 
  private:
+  static placement_lane& make() noexcept;
+  static constinit std::atomic<placement_lane*> the_lane;  // written once
+
   struct decisions {
     short_list<placement_record*, 4> granted;
     std::vector<placement_record*> lost;  // what they need is gone for ever

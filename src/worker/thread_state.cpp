@@ -13,8 +13,6 @@ namespace {
 
 std::atomic<thread_record*> all_records{nullptr};
 std::atomic<std::uint64_t> last_id_block{0};
-constexpr std::uint64_t ids_per_block = 1'024;
-constexpr std::size_t stack_reserve_bytes = std::size_t{256} * 1'024;
 
 // Gives the record back when the thread ends.
 struct record_owner {
@@ -65,13 +63,11 @@ const thread_record* first_record() noexcept {
   return all_records.load(std::memory_order_acquire);
 }
 
-thread_record& this_record() {
+thread_record& begin_record() {
   thread_state& self = this_thread_state;
-  if (self.record == nullptr) [[unlikely]] {
-    const memory_needed needed;  // by steps that are noexcept, too
-    self.record = take_record();
-    owner.record = self.record;
-  }
+  const memory_needed needed;  // by steps that are noexcept, too
+  self.record = take_record();
+  owner.record = self.record;
   return *self.record;
 }
 
@@ -88,13 +84,14 @@ task_totals count_tasks() noexcept {
   return totals;
 }
 
-std::uint64_t next_id() {
+void look_for_ids() noexcept {
   thread_state& self = this_thread_state;
-  if (self.next_id == self.last_id) {
+  if (self.next_id == self.block_end) {
     self.next_id = last_id_block.fetch_add(1, std::memory_order_relaxed) * ids_per_block;
-    self.last_id = self.next_id + ids_per_block;
+    self.block_end = self.next_id + ids_per_block;
   }
-  return ++self.next_id;
+  self.last_id = self.next_id + ids_per_look;
+  self.attention |= attention_timed;
 }
 
 std::uint64_t this_submitter_id() {
@@ -108,15 +105,10 @@ std::uint64_t this_submitter_id() {
   return self.outside_id;
 }
 
-bool has_stack_for_nested_task() noexcept {
-  thread_state& self = this_thread_state;
-  if (self.stack_end == nullptr) {
-    self.stack_end = find_stack_end();
-  }
-  // Not the address of a variable: checkers keep those elsewhere.
-  const auto* here = static_cast<const std::byte*>(__builtin_frame_address(0));
-  return self.stack_end != nullptr &&
-         here - self.stack_end >= static_cast<std::ptrdiff_t>(stack_reserve_bytes);
+bool find_stack_for_nested_task() noexcept {
+  const std::byte* const end = find_stack_end();
+  this_thread_state.stack_end = end;
+  return end != nullptr && has_stack_for_nested_task();
 }
 
 }  // namespace narke::internal

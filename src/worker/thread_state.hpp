@@ -13,8 +13,11 @@
 
 namespace narke::internal {
 
+struct guest_deque;
 struct placement_record;
 class site_table;
+template <class T>
+class work_deque;
 struct worker;
 
 /// Counts of one thread. Written by that thread alone, read by reports and by shutdown. Records
@@ -65,27 +68,43 @@ enum class cpu_hold : std::uint8_t {
   placement,  ///< those of a placement record
 };
 
+/// What the next submission of a thread has to look at beside its usual steps.
+enum attention : std::uint32_t {
+  attention_timed = 1,            ///< it is one of those that are timed
+  attention_large_arguments = 2,  ///< it was given some
+};
+
 struct thread_state {
   execution* current = nullptr;
   worker* self = nullptr;  ///< null on the user's threads
+  work_deque<detail::runnable>* deque = nullptr;  ///< where what it submits goes; null: to the pool
   cpu_hold hold = cpu_hold::none;
   placement_record* placement = nullptr;
   thread_record* record = nullptr;
   std::uint64_t next_id = 0;
-  std::uint64_t last_id = 0;
+  std::uint64_t last_id = 0;   ///< up to which next_id needs no look at anything else
+  std::uint64_t block_end = 0;  ///< the last id of this thread's block
+  std::uint64_t coarse_ticks = 0;  ///< of one of its last submissions
+  std::uint32_t attention = 0;
   std::uint64_t outside_id = 0;          ///< submitter id of a user's thread
   std::uint64_t submission_began = 0;    ///< ticks; 0: it is not timed
+  std::uintptr_t site_key = 0;           ///< of the line whose task ran last; 0: none
+  std::atomic<std::uint64_t>* site_count = nullptr;  ///< of that line
   large_argument_list large_arguments = {};
   std::uint64_t submitted_at_wait = 0;  ///< how many it had submitted when it last waited
-  bool last_takes_results = false;      ///< the last task that it submitted waits for others
   const std::byte* stack_end = nullptr;  ///< lowest address of the stack; null: not looked up
 };
 
 extern constinit thread_local thread_state this_thread_state
     __attribute__((tls_model("initial-exec")));
 
+/// Makes this thread's record, or takes that of one that has ended.
+thread_record& begin_record();
 /// This thread's record, made at the first use.
-thread_record& this_record();
+inline thread_record& this_record() {
+  thread_record* const record = this_thread_state.record;
+  return record != nullptr ? *record : begin_record();
+}
 /// Calls visit(const thread_record&) for each.
 template <class Visit>
 void for_each_record(Visit&& visit);
@@ -112,11 +131,29 @@ struct task_totals {
 };
 task_totals count_tasks() noexcept;
 
+/// How many ids a thread takes at a time, and after how many it has something else to look at.
+inline constexpr std::uint64_t ids_per_block = 1'024;
+inline constexpr std::uint64_t ids_per_look = 64;
+void look_for_ids() noexcept;
 /// A number that no other task or thread of this process has.
-std::uint64_t next_id();
+inline std::uint64_t next_id() noexcept {
+  thread_state& self = this_thread_state;
+  if (self.next_id == self.last_id) [[unlikely]] {
+    look_for_ids();
+  }
+  return ++self.next_id;
+}
 /// Who submits: the running task, else this thread.
 std::uint64_t this_submitter_id();
+/// Looks the stack of this thread up, and answers as has_stack_for_nested_task.
+bool find_stack_for_nested_task() noexcept;
+inline constexpr std::ptrdiff_t stack_reserve_bytes = std::ptrdiff_t{256} << 10;
 /// Whether a nested task may still be run on this thread's stack.
-bool has_stack_for_nested_task() noexcept;
+inline bool has_stack_for_nested_task() noexcept {
+  const std::byte* const end = this_thread_state.stack_end;
+  // Not the address of a variable: checkers keep those elsewhere.
+  const auto* here = static_cast<const std::byte*>(__builtin_frame_address(0));
+  return end != nullptr ? here - end >= stack_reserve_bytes : find_stack_for_nested_task();
+}
 
 }  // namespace narke::internal

@@ -21,6 +21,7 @@
 #include "worker/deadlock.hpp"
 #include "worker/execute.hpp"
 #include "worker/parker.hpp"
+#include "worker/pause.hpp"
 
 namespace narke::internal {
 
@@ -37,6 +38,7 @@ using detail::slot_list;
 using time_point = std::chrono::steady_clock::time_point;
 
 constexpr int spins_before_sleep = 100;
+constexpr int spins_for_a_body = 12;  // some 3 us: to sleep and be woken costs more
 constexpr std::size_t slots_waited_for_at_once = 256;
 
 // Sleeps until a number of slots are ready, or one has failed when that is asked for. Lives on the
@@ -120,8 +122,18 @@ bool sleep_watched(time_point deadline, Sleep&& sleep_until, Slots&& slots, std:
   }
 }
 
+// Looks for a moment, and for some longer while the task runs: it may be nearly done.
 bool spin_for(const result_slot& slot) noexcept {
   for (int i = 0; i != spins_before_sleep; ++i) {
+    if (slot.is_ready()) {
+      return true;
+    }
+  }
+  const detail::task_node* const producer = slot.producer();
+  for (int i = 0; i != spins_for_a_body && producer != nullptr && producer->gpu == nullptr &&
+                  producer->state() >= detail::task_state::claimed;
+       ++i) {
+    pause_briefly();
     if (slot.is_ready()) {
       return true;
     }
@@ -255,40 +267,52 @@ bool wait_for_slot(result_slot& slot, std::chrono::nanoseconds timeout,
   return false;
 }
 
+void wait_for_slot(result_slot& slot, bool is_given_up, const source_location& at) {
+  if (try_run_newest(slot, is_given_up)) {
+    note_waited();
+  } else {
+    static_cast<void>(wait_for_slot(slot, for_ever, at));
+  }
+}
+
 namespace {
 
-bool wait_for_all(slot_list slots, std::chrono::nanoseconds timeout) {
+slots_are wait_for_all(slot_list slots, std::chrono::nanoseconds timeout) {
   const time_point deadline = timeout == for_ever ? time_point::max() : deadline_after(timeout);
   for (std::size_t i = 0; i != slots.size; ++i) {
+    if (i + slots_ahead < slots.size) {
+      prefetch(*slots[i + slots_ahead]);
+    }
     result_slot& slot = *slots[i];
     want_completion(slot);
     while (!slot.is_ready()) {
       const bool runs_here = timeout == for_ever && try_run_in_place(slot);
       if (!runs_here && !spin_for(slot) && !sleep_for_some(slots, i, deadline) &&
           !slot.is_ready()) {
-        return false;
+        return slots_are::not_yet;
       }
     }
     if (slot.failed()) {
-      return true;
+      return slots_are::failed;
     }
   }
-  return true;
+  return slots_are::ready;
 }
 
 }  // namespace
 
-bool wait_for_slots(slot_list slots, std::chrono::nanoseconds timeout, const source_location& at) {
+slots_are wait_for_slots(slot_list slots, std::chrono::nanoseconds timeout,
+                         const source_location& at) {
   if (!gets_arguments()) [[likely]] {
-    const bool are_ready = wait_for_all(slots, timeout);
+    const slots_are now = wait_for_all(slots, timeout);
     note_waited();
-    return are_ready;
+    return now;
   }
   const bool were_ready = count_ready(slots, slots.size) == slots.size;
   const std::uint64_t begin = ticks_now();
-  const bool are_ready = wait_for_all(slots, timeout);
+  const slots_are now = wait_for_all(slots, timeout);
   note_list_get(slots, at, were_ready ? 0 : ticks_now() - begin);
-  return are_ready;
+  return now;
 }
 
 namespace {

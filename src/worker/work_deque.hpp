@@ -49,13 +49,15 @@ class work_deque {
   }
   /// Owner only. False when it is full and there is no memory to grow; it does not wait for any.
   [[nodiscard]] bool try_push(T* item) noexcept {
-    const memory_refusable full_is_no_harm;
-    try {
-      push(item);
-      return true;
-    } catch (const std::bad_alloc&) {
-      return false;
+    const std::int64_t bottom = bottom_.load(std::memory_order_relaxed);
+    ring* const items = ring_.load(std::memory_order_relaxed);
+    if (bottom - top_.load(std::memory_order_acquire) >=
+        static_cast<std::int64_t>(items->capacity)) [[unlikely]] {
+      return try_push_slowly(item);
     }
+    items->at(bottom).store(item, std::memory_order_relaxed);
+    bottom_.store(bottom + 1, std::memory_order_seq_cst);  // as push
+    return true;
   }
   /// Owner only: the newest, or null.
   T* pop() noexcept {
@@ -76,6 +78,13 @@ class work_deque {
       bottom_.store(bottom + 1, std::memory_order_relaxed);
     }
     return item;
+  }
+  /// Owner only: takes `item` when it is the newest. What is written at that place may be left from
+  /// an item that was stolen, so it is taken as any.
+  [[nodiscard]] bool pop_if(const T* item) noexcept {
+    const std::int64_t newest = bottom_.load(std::memory_order_relaxed) - 1;
+    ring* const items = ring_.load(std::memory_order_relaxed);
+    return items->at(newest).load(std::memory_order_relaxed) == item && pop() != nullptr;
   }
   /// Anybody: the oldest; null when it is empty or another took it first.
   T* steal() noexcept {
@@ -106,6 +115,16 @@ class work_deque {
     const std::size_t capacity;
     const std::unique_ptr<std::atomic<T*>[]> slots;
   };
+
+  [[gnu::noinline]] bool try_push_slowly(T* item) noexcept {
+    const memory_refusable full_is_no_harm;
+    try {
+      push(item);
+      return true;
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+  }
 
   ring* grow_to(std::size_t capacity, std::int64_t top, std::int64_t bottom) {
     auto larger = std::make_unique<ring>(capacity);

@@ -19,12 +19,9 @@
 #include "store/object_store.hpp"
 #include "worker/execute.hpp"
 #include "worker/lifecycle.hpp"
+#include "worker/pause.hpp"
 #include "worker/placement_lane.hpp"
 #include "worker/thread_state.hpp"
-
-#if defined(__x86_64__) || defined(__i386__)
-#include <x86intrin.h>
-#endif
 
 namespace narke::internal {
 
@@ -37,23 +34,16 @@ constexpr int spins_before_clock = 64;
 constexpr std::chrono::microseconds spin_time{50};
 constexpr std::chrono::milliseconds room_wait_most{1'000};
 
-void pause_briefly() noexcept {
-#if defined(__x86_64__) || defined(__i386__)
-  for (int i = 0; i != 16; ++i) {
-    _mm_pause();
-  }
-#else
-  std::this_thread::yield();
-#endif
-}
-
 }  // namespace
 
 constinit thread_refusal thread_refusal_hook = nullptr;
 
-worker_pool& worker_pool::instance() {
+constinit std::atomic<worker_pool*> worker_pool::the_pool{nullptr};
+
+worker_pool& worker_pool::make() noexcept {
   // Never destroyed: threads of the user may still submit when static objects go.
   static auto* pool = new worker_pool;
+  the_pool.store(pool, std::memory_order_release);
   return *pool;
 }
 
@@ -103,15 +93,7 @@ void worker_pool::stop() {
   idle_.reset(0);
 }
 
-void worker_pool::push(detail::runnable& item) noexcept {
-  worker* self = this_thread_state.self;
-  if (self == nullptr || !self->deque.try_push(&item)) {
-    injected_.push(item);  // linked through the items: it needs no memory
-  }
-  notify();
-}
-
-void worker_pool::notify() noexcept {
+void worker_pool::notify_slowly() noexcept {
   bool spawn = false;
   const bool wakes = idle_.update([&](idle_state::counts& now) {
     spawn = now.parked == 0;
@@ -188,7 +170,44 @@ bool worker_pool::has_work() const noexcept {
       return true;
     }
   }
+  const std::size_t guests = guests_seen_.load(std::memory_order_seq_cst);
+  for (std::size_t i = 0; i != guests; ++i) {
+    if (!guests_[i].items.empty()) {
+      return true;
+    }
+  }
   return false;
+}
+
+guest_deque* worker_pool::enter_guest() noexcept {
+  for (std::size_t i = 0; i != guests_max; ++i) {
+    guest_deque& guest = guests_[i];
+    if (!guest.is_taken.load(std::memory_order_relaxed) &&
+        !guest.is_taken.exchange(true, std::memory_order_acquire)) {
+      std::size_t seen = guests_seen_.load(std::memory_order_relaxed);
+      while (seen <= i && !guests_seen_.compare_exchange_weak(seen, i + 1)) {
+      }
+      this_thread_state.deque = &guest.items;
+      return &guest;
+    }
+  }
+  return nullptr;
+}
+
+void worker_pool::leave_guest(guest_deque& guest) noexcept {
+  this_thread_state.deque = nullptr;
+  bool moved = false;
+  // Until it is empty, not until one is stolen by another first.
+  while (!guest.items.empty()) {
+    if (detail::runnable* oldest = guest.items.steal()) {
+      injected_.push(*oldest);
+      moved = true;
+    }
+  }
+  guest.is_taken.store(false, std::memory_order_release);
+  if (moved) {
+    notify();
+  }
 }
 
 std::uint64_t worker_pool::head_ticks() const noexcept {
@@ -312,6 +331,7 @@ namespace {
 void worker_pool::run_worker(worker& self) noexcept {
   const memory_needed needed;
   this_thread_state.self = &self;
+  this_thread_state.deque = &self.deque;
   set_thread_track_name(fmt::format("worker {}", self.index), self.index);
   bool has_permit = self.begins_with_permit;
   for (;;) {
@@ -480,8 +500,21 @@ detail::runnable* worker_pool::find(worker& self) noexcept {
 
 // What would otherwise wait while this worker has newer work of its own.
 detail::runnable* worker_pool::find_oldest(worker& self) noexcept {
-  detail::runnable* item = take_injected(self);
+  detail::runnable* item = self.tick % (2 * fairness_period) == 0 ? steal_from_guests() : nullptr;
+  if (item == nullptr) {
+    item = take_injected(self);
+  }
   return item != nullptr ? item : self.deque.steal();
+}
+
+detail::runnable* worker_pool::steal_from_guests() noexcept {
+  const std::size_t guests = guests_seen_.load(std::memory_order_acquire);
+  for (std::size_t i = 0; i != guests; ++i) {
+    if (detail::runnable* item = guests_[i].items.steal()) {
+      return item;
+    }
+  }
+  return nullptr;
 }
 
 detail::runnable* worker_pool::take_injected(worker& self) noexcept {
@@ -520,7 +553,7 @@ detail::runnable* worker_pool::steal(worker& self) noexcept {
       }
     }
   }
-  return nullptr;
+  return steal_from_guests();
 }
 
 detail::runnable* worker_pool::take_left_over() noexcept {
@@ -561,6 +594,9 @@ void worker_pool::drop_injected() noexcept {
 
 void worker_pool::drop_late() noexcept {
   drop_injected();
+  while (detail::runnable* item = steal_from_guests()) {
+    drop(item);
+  }
   while (detail::runnable* item = take_left_over()) {
     run_without_permit(*item);
   }

@@ -16,6 +16,7 @@
 #include "worker/idle_state.hpp"
 #include "worker/injection_queue.hpp"
 #include "worker/parker.hpp"
+#include "worker/thread_state.hpp"
 #include "worker/work_deque.hpp"
 
 namespace narke::internal {
@@ -46,6 +47,13 @@ struct worker {
   std::thread thread;               ///< guarded by the pool's mutex
 };
 
+/// The deque of a thread of the user's for as long as it runs a task in place: what the task submits
+/// lies there, as a worker's would, so that the thread finds it again and others steal it.
+struct guest_deque {
+  std::atomic<bool> is_taken{false};  ///< by the thread that pushes and pops
+  work_deque<detail::runnable> items;
+};
+
 /// For tests: true makes the next thread fail as the system does when its limit is reached. Null:
 /// never.
 using thread_refusal = bool (*)() noexcept;
@@ -55,7 +63,10 @@ class worker_pool {
  public:
   static constexpr int threads_max_default = 1'024;
 
-  static worker_pool& instance();
+  static worker_pool& instance() noexcept {
+    worker_pool* const pool = the_pool.load(std::memory_order_acquire);
+    return pool != nullptr ? *pool : make();
+  }
 
   /// Requires: no worker is there. Throws narke::error when not a single thread can be made.
   void start(int cpus, int threads_max = threads_max_default);
@@ -64,12 +75,28 @@ class worker_pool {
 
   /// Queues something that is ready: on the worker's own deque, or the injection queue from
   /// outside. Any thread.
-  void push(detail::runnable& item) noexcept;
+  void push(detail::runnable& item) noexcept {
+    work_deque<detail::runnable>* const own = this_thread_state.deque;
+    if (own == nullptr || !own->try_push(&item)) {
+      injected_.push(item);  // linked through the items: it needs no memory
+    }
+    notify();
+  }
   /// Wakes a sleeper if one is needed. After anything that may make work or a permit available. Any
   /// thread.
-  void notify() noexcept;
+  void notify() noexcept {
+    const idle_state::counts now = idle_.read();
+    if (now.permits > 0 && now.searching < searching_max_.load(std::memory_order_relaxed)) {
+      notify_slowly();
+    }
+  }
   /// Has a thread that needs no permit run this. Any thread.
   void hand_over(detail::runnable& item) noexcept;
+
+  /// A deque for this thread, which is no worker and has none; null when all are taken.
+  [[nodiscard]] guest_deque* enter_guest() noexcept;
+  /// What is left goes to the queue of those that came from outside.
+  void leave_guest(guest_deque& guest) noexcept;
 
   /// Queued tasks are there that anybody may take; out of date at once.
   [[nodiscard]] bool has_work() const noexcept;
@@ -102,6 +129,8 @@ class worker_pool {
 
  private:
   worker_pool();
+  static worker_pool& make() noexcept;
+  void notify_slowly() noexcept;
 
   void run_worker(worker& self) noexcept;
   bool work(worker& self, bool& searching) noexcept;
@@ -113,12 +142,15 @@ class worker_pool {
   detail::runnable* steal(worker& self) noexcept;
   bool start_searching() noexcept;
   void stop_searching() noexcept;
+  detail::runnable* steal_from_guests() noexcept;
   void drop_injected() noexcept;
   detail::runnable* take_left_over() noexcept;
   void hand_over_left_over() noexcept;
   bool add_worker(detail::runnable* handed, bool with_permit) noexcept;
   bool add_worker_locked(detail::runnable* handed, bool with_permit);
   worker* pop_sleeper() noexcept;
+
+  static constinit std::atomic<worker_pool*> the_pool;  // written once
 
   // Have their own synchronisation.
   idle_state idle_;
@@ -132,6 +164,9 @@ class worker_pool {
   std::unique_ptr<std::atomic<worker*>[]> workers_;  // [0, worker_count_) are set
   std::atomic<int> worker_count_{0};
   std::atomic<int> left_over_count_{0};
+  static constexpr std::size_t guests_max = 8;
+  const std::unique_ptr<guest_deque[]> guests_{std::make_unique<guest_deque[]>(guests_max)};
+  std::atomic<std::size_t> guests_seen_{0};  // how many of them were ever taken
 
   // Guarded by mutex_.
   std::mutex mutex_;

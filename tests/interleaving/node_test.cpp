@@ -50,9 +50,10 @@ class watched_task final : public task_node {
   }
   void clear_results() noexcept override { result_.destroy_value(); }
   void let_go_arguments() noexcept override {}
-  void register_dependencies() noexcept override {
-    depend_on(arguments_[0], entries_[0]);
-    depend_on(arguments_[1], entries_[1]);
+  std::uint32_t register_dependencies() noexcept override {
+    const bool first = depend_on(arguments_[0], entries_[0]);
+    const bool second = depend_on(arguments_[1], entries_[1]);
+    return (first ? 1U : 0U) + (second ? 1U : 0U);
   }
   void visit_arguments(bool (*)(void*, const result_slot&), void*) const override {}
   result_slot* slot(std::size_t) noexcept override { return &result_; }
@@ -94,9 +95,11 @@ class one_task : public explored::scene {
   static constexpr std::size_t references = 2;
 
   void submit() {
-    task_->register_dependencies();
+    const std::uint32_t registered = task_->register_dependencies();
     task_->set_state(task_state::waiting);
-    one_argument_ready();
+    if (task_->end_registration(registered)) {
+      arguments_are_ready();
+    }
   }
   void produce(std::size_t which) {
     plain_slot& slot = arguments_[which];
@@ -108,9 +111,11 @@ class one_task : public explored::scene {
     }
   }
   void one_argument_ready() {
-    if (!task_->one_ready()) {
-      return;
+    if (task_->one_ready()) {
+      arguments_are_ready();
     }
+  }
+  void arguments_are_ready() {
     check(!is_sent_on_, "its last argument came twice");
     if (task_->make_ready()) {
       check(arguments_[0].is_ready() && arguments_[1].is_ready(), "ready without its arguments");
@@ -185,6 +190,9 @@ TEST(task_node, bug_claims_in_an_inspection) {
 }
 TEST(task_node, bug_arguments_in_two_steps) {
   expect_found<one_task>("node: arguments are counted in two steps");
+}
+TEST(task_node, bug_the_end_of_the_registration_in_two_steps) {
+  expect_found<one_task>("node: the end of the registration counts in two steps");
 }
 TEST(task_node, bug_a_looker_too_late) {
   expect_found<one_task>("node: a looker counts though no argument is missing");

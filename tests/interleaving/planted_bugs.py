@@ -12,6 +12,7 @@ SLOT = "src/task/slot.cpp"
 SLOT_HEADER = "include/narke/detail/result_slot.hpp"
 NODE = "include/narke/detail/task_node.hpp"
 ROOM = "src/task/waiting_room.cpp"
+INBOX = "src/actor/call_inbox.hpp"
 GPU_PART = "src/task/gpu_part.cpp"
 
 BUGS = [
@@ -86,20 +87,20 @@ BUGS = [
      "      return true;\n"
      "    }\n"
      "    entry.next = reinterpret_cast<dependent*>(head & ~thread_waits_mark);\n"),
-    ("slot: the list is read, then closed", SLOT,
-     "  const std::uintptr_t head = dependents_.exchange(closed_mark,"
+    ("slot: the list is read, then closed", SLOT_HEADER,
+     "    const std::uintptr_t head = dependents_.exchange(closed_mark,"
      " std::memory_order_acq_rel);\n",
-     "  const std::uintptr_t seen = PLANTED ? dependents_.load() : 0;\n"
-     "  const std::uintptr_t last =\n"
-     "      dependents_.exchange(closed_mark, std::memory_order_acq_rel);\n"
-     "  const std::uintptr_t head = PLANTED ? seen : last;\n"),
+     "    const std::uintptr_t seen = PLANTED ? dependents_.load() : 0;\n"
+     "    const std::uintptr_t last =\n"
+     "        dependents_.exchange(closed_mark, std::memory_order_acq_rel);\n"
+     "    const std::uintptr_t head = PLANTED ? seen : last;\n"),
     ("slot: a dependent takes the mark of waiting threads away", SLOT,
      "      head, reinterpret_cast<std::uintptr_t>(&entry) | (head & thread_waits_mark),\n",
      "      head, reinterpret_cast<std::uintptr_t>(&entry) |\n"
      "                (PLANTED ? 0 : head & thread_waits_mark),\n"),
-    ("slot: the producer does not look for a stop", SLOT,
-     "    if ((seen & stop_mark) != 0) [[unlikely]] {",
-     "    if ((seen & stop_mark) != 0 && !PLANTED) [[unlikely]] {"),
+    ("slot: the producer does not look for a stop", SLOT_HEADER,
+     "      if ((seen & stop_mark) != 0) [[unlikely]] {",
+     "      if ((seen & stop_mark) != 0 && !PLANTED) [[unlikely]] {"),
     ("slot: a stop that came too late counts as one in time", SLOT,
      "    if ((seen & pending_mark) == 0) {\n",
      "    if ((seen & pending_mark) == 0 && !PLANTED) {\n"),
@@ -147,6 +148,14 @@ BUGS = [
      "      return before == 1;\n"
      "    }\n"
      "    return unready_.fetch_sub(1, std::memory_order_acq_rel) == 1;\n"),
+    ("node: the end of the registration counts in two steps", NODE,
+     "    return unready_.fetch_sub(surplus, std::memory_order_acq_rel) == surplus;\n",
+     "    if (PLANTED) {\n"
+     "      const std::int32_t before = unready_.load();\n"
+     "      unready_.store(before - surplus);\n"
+     "      return before == surplus;\n"
+     "    }\n"
+     "    return unready_.fetch_sub(surplus, std::memory_order_acq_rel) == surplus;\n"),
     ("node: a looker counts though no argument is missing", NODE,
      "      if (unready <= 0) {\n",
      "      if (unready <= 0 && !PLANTED) {\n"),
@@ -172,6 +181,18 @@ BUGS = [
      "    }\n"
      "    return state_.compare_exchange_strong(expected, task_state::ready,"
      " std::memory_order_acq_rel,\n"),
+    ("inbox: the flag is looked at before the call is in", INBOX,
+     "    queue_.push(call);\n"
+     "    return !is_watched_.load(std::memory_order_seq_cst) &&\n",
+     "    const bool seen = PLANTED && is_watched_.load();\n"
+     "    queue_.push(call);\n"
+     "    return (PLANTED ? !seen : !is_watched_.load(std::memory_order_seq_cst)) &&\n"),
+    ("inbox: the queue is left at a push that is half done", INBOX,
+     "      if (count == 0) {\n",
+     "      if (count == 0 && PLANTED) {\n"
+     "        return;\n"
+     "      }\n"
+     "      if (count == 0) {\n"),
     ("gpu part: the ordered list is read, then closed", GPU_PART,
      "  } while (!ordered_.compare_exchange_weak(head, closed, std::memory_order_acq_rel,\n",
      "    if (PLANTED) {\n"

@@ -41,6 +41,8 @@ class owner_and_thieves : public explored::scene {
       items_.push(&value);
       if (random_below(3) == 0) {
         take(items_.pop());
+      } else if (random_below(3) == 0 && items_.pop_if(&value)) {
+        take(&value);
       }
     }
     while (int* item = items_.pop()) {

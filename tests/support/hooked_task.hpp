@@ -26,7 +26,7 @@ class hooked_task final : public narke::detail::task_node {
     entries_.resize(does_.arguments.size());
     has_ref_arguments = !entries_.empty();
     for (auto* argument : does_.arguments) argument->add_ref();
-    slot_.set_producer(this);
+    slot_.set_producer(*this);
   }
 
   void invoke() noexcept override {
@@ -48,11 +48,13 @@ class hooked_task final : public narke::detail::task_node {
     slot_.set_error(nullptr);
   }
   void let_go_arguments() noexcept override { let_go(); }
-  void register_dependencies() noexcept override {
+  std::uint32_t register_dependencies() noexcept override {
     does_.registering();
+    std::uint32_t registered = 0;
     for (std::size_t i = 0; i != does_.arguments.size(); ++i) {
-      depend_on(*does_.arguments[i], entries_[i]);
+      registered += depend_on(*does_.arguments[i], entries_[i]) ? 1U : 0U;
     }
+    return registered;
   }
   void visit_arguments(bool (*visit)(void*, const narke::detail::result_slot&),
                        void* context) const override {

@@ -119,8 +119,7 @@ TEST(gpu_part, every_entry_is_handed_out_or_refused) {
 TEST(gpu_tasks, wait_for_the_order_of_a_gpu_task_and_not_for_its_end) {
   gpu_node producer;
   gpu_node consumer{{.arguments = {producer.task->slot(0)}}};
-  consumer.task->register_dependencies();
-  EXPECT_FALSE(consumer.task->one_ready()) << "the submitter is done";
+  EXPECT_FALSE(consumer.task->end_registration(consumer.task->register_dependencies())) << "the submitter is done";
   dependent* list = producer.part.close_ordered(false);
   ASSERT_NE(list, nullptr);
   EXPECT_EQ(list->waiting, consumer.task);
@@ -133,16 +132,14 @@ TEST(gpu_tasks, do_not_wait_for_what_is_ordered) {
   gpu_node producer;
   static_cast<void>(producer.part.close_ordered(false));
   gpu_node consumer{{.arguments = {producer.task->slot(0)}}};
-  consumer.task->register_dependencies();
-  EXPECT_TRUE(consumer.task->one_ready());
+  EXPECT_TRUE(consumer.task->end_registration(consumer.task->register_dependencies()));
   EXPECT_FALSE(consumer.task->argument_failed());
 }
 
 TEST(gpu_tasks, wait_for_the_end_of_a_cpu_task) {
   auto* slot = new open_slot<int>;
   gpu_node consumer{{.arguments = {slot}}};
-  consumer.task->register_dependencies();
-  EXPECT_FALSE(consumer.task->one_ready());
+  EXPECT_FALSE(consumer.task->end_registration(consumer.task->register_dependencies()));
   slot->emplace_from([] { return 1; });
   slot->settle();
   dependent* list = slot->close();
@@ -156,7 +153,7 @@ TEST(gpu_tasks, fail_with_what_failed_before_it_was_ordered) {
   producer.task->fail(std::make_exception_ptr(narke_test::odd_error{"", 4}));
   static_cast<void>(producer.part.close_ordered(true));
   gpu_node consumer{{.arguments = {producer.task->slot(0)}}};
-  consumer.task->register_dependencies();
+  static_cast<void>(consumer.task->register_dependencies());
   EXPECT_TRUE(consumer.task->argument_failed());
   EXPECT_EQ(narke_test::odd_code(
                 [&] { std::rethrow_exception(consumer.task->first_failed_argument()); }),
@@ -168,8 +165,7 @@ TEST(gpu_tasks, do_not_look_at_an_error_that_came_after_the_order) {
   static_cast<void>(producer.part.close_ordered(false));
   producer.task->slot(0)->set_error(std::make_exception_ptr(1));
   gpu_node consumer{{.arguments = {producer.task->slot(0)}}};
-  consumer.task->register_dependencies();
-  EXPECT_TRUE(consumer.task->one_ready());
+  EXPECT_TRUE(consumer.task->end_registration(consumer.task->register_dependencies()));
   EXPECT_FALSE(consumer.task->argument_failed());
   EXPECT_EQ(consumer.task->first_failed_argument(), nullptr);
 }
@@ -197,7 +193,7 @@ class wanted : public testing::Test {
 TEST_F(wanted, is_the_end_of_a_gpu_task_for_which_a_cpu_task_waits) {
   gpu_node producer;
   auto* consumer = new hooked_task{{.arguments = {producer.task->slot(0)}}};
-  consumer->register_dependencies();
+  static_cast<void>(consumer->register_dependencies());
   EXPECT_EQ(asked(), std::vector<const narke::detail::task_node*>{producer.task});
   EXPECT_EQ(producer.part.close_ordered(false), nullptr) << "order is not enough for it";
   producer.task->invoke();
@@ -215,7 +211,7 @@ TEST_F(wanted, is_the_end_of_a_gpu_task_for_which_a_cpu_task_waits) {
 TEST_F(wanted, is_nothing_between_gpu_tasks) {
   gpu_node producer;
   gpu_node consumer{{.arguments = {producer.task->slot(0)}}};
-  consumer.task->register_dependencies();
+  static_cast<void>(consumer.task->register_dependencies());
   EXPECT_TRUE(asked().empty());
 }
 

@@ -105,8 +105,7 @@ TEST(task_node, waits_for_every_open_slot_and_its_submitter) {
   there->emplace_from([] { return 0; });
   there->publish_unshared();
   auto* task = new hooked_task{{.arguments = {one, there, two}}};
-  task->register_dependencies();
-  EXPECT_FALSE(task->one_ready()) << "the submitter is done";
+  EXPECT_FALSE(task->end_registration(task->register_dependencies())) << "the submitter is done";
   for (auto* slot : {one, two}) {
     slot->emplace_from([] { return 0; });
     slot->settle();
@@ -206,8 +205,7 @@ TEST(task_node_stress, one_of_the_producers_takes_the_last_argument) {
     std::atomic<int> last{0};
     narke_test::on_threads(4, [&](int index) {
       if (index == 3) {
-        task->register_dependencies();
-        last += task->one_ready() ? 1 : 0;
+        last += task->end_registration(task->register_dependencies()) ? 1 : 0;
         return;
       }
       auto& slot = static_cast<open_slot<int>&>(*slots[static_cast<std::size_t>(index)]);

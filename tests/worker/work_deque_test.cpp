@@ -32,6 +32,18 @@ TEST(work_deque, gives_its_owner_the_newest_and_thieves_the_oldest) {
   EXPECT_EQ(items.steal(), nullptr);
 }
 
+TEST(work_deque, gives_its_owner_an_item_that_is_the_newest) {
+  deque items;
+  int values[3] = {};
+  for (int& value : values) items.push(&value);
+  EXPECT_FALSE(items.pop_if(&values[1])) << "it is not the newest";
+  EXPECT_TRUE(items.pop_if(&values[2]));
+  EXPECT_TRUE(items.pop_if(&values[1]));
+  EXPECT_EQ(items.steal(), &values[0]);
+  EXPECT_FALSE(items.pop_if(&values[0])) << "it was stolen";
+  EXPECT_TRUE(items.empty());
+}
+
 TEST(work_deque, grows_and_keeps_the_order) {
   std::vector<int> values(100);
   deque items{2};

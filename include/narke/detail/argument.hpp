@@ -140,17 +140,20 @@ class argument {
       std::is_lvalue_reference_v<U> && plain_elements<U> &&
       std::is_same_v<std::ranges::range_value_t<U>, typename gathered<owned>::type>;
 
-  enum class form : unsigned char { nothing, value, ref, list };
+  // let_go_list: its refs are gone, its entries are not.
+  enum class form : unsigned char { nothing, value, ref, list, let_go_list };
 
-  // A ref of type U: how to read it as the parameter, where that takes more than a cast.
-  struct ref_form {
-    result_slot* slot = nullptr;
-    bool may_move = false;
+  // How to read a ref of some type as the parameter, where that takes more than a cast.
+  struct ref_reader {
     // Makes the owned value from the slot's, or brings an array to the host; null when the slot
     // holds `owned` itself or is viewed in place.
     void (*convert)(argument& self) = nullptr;
     // For what is read in place: the slot's value as the parameter.
     delivered (*view)(result_slot& slot) = nullptr;
+  };
+  struct ref_form {
+    result_slot* slot;
+    const ref_reader* reader;
     dependent entry;
   };
   struct list_form {
@@ -174,7 +177,9 @@ class argument {
   argument(argument&& other) noexcept(std::is_nothrow_move_constructible_v<owned>) { take(other); }
   ~argument() {
     let_go();
-    delete list_;
+    if (form_ == form::let_go_list) {
+      delete_list();
+    }
   }
 
   /// A value, by implicit conversion.
@@ -294,14 +299,17 @@ class argument {
 
   [[nodiscard]] bool has_refs() const noexcept { return form_ == form::ref || form_ == form::list; }
 
-  void register_on(task_node& node) noexcept {
+  /// How many refs are not ready.
+  [[nodiscard]] std::uint32_t register_on(task_node& node) noexcept {
+    std::uint32_t registered = 0;
     if (form_ == form::ref) {
-      node.depend_on(*ref_.slot, ref_.entry);
+      registered = node.depend_on(*ref_.slot, ref_.entry) ? 1 : 0;
     } else if (form_ == form::list) {
       for (std::size_t i = 0; i != list_->slots.size(); ++i) {
-        node.depend_on(*list_->slots[i], list_->entries[i]);
+        registered += node.depend_on(*list_->slots[i], list_->entries[i]) ? 1U : 0U;
       }
     }
+    return registered;
   }
 
   /// False when `visit` said stop.
@@ -326,8 +334,8 @@ class argument {
   /// Requires: every ref is ready and none failed. Throws what a conversion or copy throws.
   /// `keeps`: the body may be called again.
   void prepare(bool keeps = false) {
-    if (form_ == form::ref && ref_.convert != nullptr) {
-      ref_.convert(*this);
+    if (form_ == form::ref && ref_.reader->convert != nullptr) {
+      ref_.reader->convert(*this);
     } else if (form_ == form::list) {
       list_->gather(*this);
     }
@@ -372,9 +380,9 @@ class argument {
         return std::move(value_);
       }
     } else if constexpr (is_view) {
-      return form_ == form::ref ? ref_.view(*ref_.slot) : delivered(value_);
+      return form_ == form::ref ? ref_.reader->view(*ref_.slot) : delivered(value_);
     } else if constexpr (is_const_lvalue) {
-      return form_ == form::ref ? ref_.view(*ref_.slot) : static_cast<P>(value_);
+      return form_ == form::ref ? ref_.reader->view(*ref_.slot) : static_cast<P>(value_);
     } else if constexpr (std::is_rvalue_reference_v<P>) {
       if (form_ == form::ref) {
         replace_ref([this] { return taken<owned>(); });
@@ -399,9 +407,9 @@ class argument {
     if (form_ == form::value) {
       visit(value_);
     } else if constexpr (is_view) {
-      visit(ref_.view(*ref_.slot));
+      visit(ref_.reader->view(*ref_.slot));
     } else if constexpr (is_const_lvalue) {
-      visit(static_cast<const owned&>(ref_.view(*ref_.slot)));
+      visit(static_cast<const owned&>(ref_.reader->view(*ref_.slot)));
     } else {
       visit(static_cast<const owned&>(ref_access::typed<owned>(*ref_.slot).value()));
     }
@@ -421,11 +429,15 @@ class argument {
         ref_.slot->release_ref();
       }
     } else if (form_ == form::list) {
+      form_ = form::let_go_list;
       list_->let_slots_go();
     }
   }
 
  private:
+  // Apart: compilers that look into it warn in user code of a list that is not there.
+  [[gnu::noinline]] void delete_list() noexcept { delete list_; }
+
   template <class U>
   static constexpr bool reads_in_place() {
     if constexpr (is_view) {
@@ -459,11 +471,10 @@ class argument {
       remember_argument(type, data, bytes, found, found->data());
     }
     result_slot* const slot = new put_slot<handle>(std::move(found));
-    ::new (static_cast<void*>(std::addressof(ref_))) ref_form{};
-    ref_.slot = slot;
-    ref_.view = [](result_slot& of) -> delivered {
+    static constexpr ref_reader reader{.view = [](result_slot& of) -> delivered {
       return static_cast<const owned&>(*ref_access::typed<handle>(of).value());
-    };
+    }};
+    ::new (static_cast<void*>(std::addressof(ref_))) ref_form{slot, &reader, {}};
     form_ = form::ref;
   }
 
@@ -474,28 +485,37 @@ class argument {
     static_assert(
         Place == task_place::cpu || !array_for_span<P, U>,
         "narke: a GPU task reads an array on its device: take narke::device_span<const T>");
-    ::new (static_cast<void*>(std::addressof(ref_))) ref_form{};
-    ref_.slot = slot;
-    ref_.may_move = may_move;
+    ::new (static_cast<void*>(std::addressof(ref_))) ref_form{slot, &reader_of<U>, {}};
+    may_move_ = may_move;
+    form_ = form::ref;
+  }
+
+  template <class U>
+  static constexpr ref_reader make_reader() {
+    ref_reader reader;
     if constexpr (array_for_span<P, U>) {
-      ref_.view = [](result_slot& of) -> delivered {
+      reader.view = [](result_slot& of) -> delivered {
         const U& elements = ref_access::typed<U>(of).value();
         return elements.host();
       };
-      ref_.convert = [](argument& self) { static_cast<void>(self.ref_.view(*self.ref_.slot)); };
+      reader.convert = [](argument& self) {
+        static_cast<void>(self.ref_.reader->view(*self.ref_.slot));
+      };
     } else if constexpr (is_gpu_view && reads_in_place<U>()) {
       // elements() reads the slot.
     } else if constexpr (reads_in_place<U>()) {
-      ref_.view = [](result_slot& of) -> delivered {
+      reader.view = [](result_slot& of) -> delivered {
         return static_cast<const U&>(ref_access::typed<U>(of).value());
       };
     } else if constexpr (!std::is_same_v<U, owned>) {
-      ref_.convert = [](argument& self) {
+      reader.convert = [](argument& self) {
         self.replace_ref([&self] { return owned(self.template taken<U>()); });
       };
     }
-    form_ = form::ref;
+    return reader;
   }
+  template <class U>
+  static constexpr ref_reader reader_of = make_reader<U>();
 
   // The array of a parameter for a GPU, or to be written.
   const owned& elements() noexcept requires is_array<owned> {
@@ -536,7 +556,7 @@ class argument {
   template <class U>
   U taken(bool keeps = false) {
     U& stored = ref_access::typed<U>(*ref_.slot).value();
-    if (!keeps && ref_.may_move && ref_.slot->is_last_ref()) {
+    if (!keeps && may_move_ && ref_.slot->is_last_ref()) {
       return std::move(stored);
     }
     if constexpr (is_copyable<U>) {
@@ -620,13 +640,20 @@ class argument {
         }
       }
     }
-    ::new (static_cast<void*>(std::addressof(value_))) owned(std::move(all));
+    list_form* const gathered_from = list_;
+    try {
+      ::new (static_cast<void*>(std::addressof(value_))) owned(std::move(all));
+    } catch (...) {
+      list_ = gathered_from;  // the value lies where it was
+      throw;
+    }
     form_ = form::value;
-    delete std::exchange(list_, nullptr);
+    delete gathered_from;
   }
 
   void take(argument& other) {
     form_ = other.form_;
+    may_move_ = other.may_move_;
     switch (form_) {
       case form::value:
         ::new (static_cast<void*>(std::addressof(value_))) owned(std::move(other.value_));
@@ -635,9 +662,10 @@ class argument {
         ::new (static_cast<void*>(std::addressof(ref_))) ref_form(other.ref_);
         break;
       case form::list:
-        list_ = std::exchange(other.list_, nullptr);
+        list_ = other.list_;
         break;
       case form::nothing:
+      case form::let_go_list:
         break;
     }
     other.form_ = form::nothing;
@@ -645,11 +673,12 @@ class argument {
 
   form form_ = form::nothing;
   bool is_consumed_ = false;
+  bool may_move_ = false;  // from the value of a ref
   union {
     owned value_;
     ref_form ref_;
+    list_form* list_;  // its entries stay until the argument goes
   };
-  list_form* list_ = nullptr;  // its entries stay until the argument goes
   [[no_unique_address]] std::conditional_t<gives_rvalue, an_original, no_original> original_;
 };
 

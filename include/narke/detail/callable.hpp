@@ -92,16 +92,22 @@ class owned_callable {
   ~owned_callable() { let_go(); }
   F& get() noexcept { return *std::launder(reinterpret_cast<F*>(storage_)); }
   void let_go() noexcept {
-    if constexpr (!std::is_trivially_destructible_v<F>) {
-      if (std::exchange(there_, false)) {
+    if constexpr (!is_trivial) {
+      if (std::exchange(there_.is, false)) {
         std::destroy_at(std::addressof(get()));
       }
     }
   }
 
  private:
+  static constexpr bool is_trivial = std::is_trivially_destructible_v<F>;
+  struct always_there {};
+  struct maybe_there {
+    bool is = true;
+  };
+
   alignas(F) std::byte storage_[sizeof(F)];
-  bool there_ = true;
+  [[no_unique_address]] std::conditional_t<is_trivial, always_there, maybe_there> there_;
 };
 
 /// A callable that the tasks of a handle share: called as const, or one that cannot be copied.

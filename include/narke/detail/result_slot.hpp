@@ -88,7 +88,7 @@ class NARKE_EXPORT result_slot {
   }
 
   /// Who fills this slot; null for put. Requires: the caller has a reference.
-  [[nodiscard]] task_node* producer() const noexcept { return producer_; }
+  [[nodiscard]] task_node* producer() const noexcept;
 
   /// Puts `entry` on the list. False when the slot is ready: the entry was not put there.
   bool add_dependent(dependent& entry) noexcept;
@@ -108,13 +108,34 @@ class NARKE_EXPORT result_slot {
   /// Step 2a: takes the pending mark off. When no reference is left, the value goes here. False,
   /// and nothing is done, when the producer was asked to stop. Requires: the value or the error is
   /// set, or the list was closed early; the caller keeps the memory alive.
-  bool settle() noexcept;
+  bool settle() noexcept {
+    std::uint32_t seen = refs_.load(std::memory_order_relaxed);
+    do {
+      if ((seen & stop_mark) != 0) [[unlikely]] {
+        return false;
+      }
+    } while (!refs_.compare_exchange_weak(seen, seen & ~pending_mark, std::memory_order_acq_rel,
+                                          std::memory_order_relaxed));
+    if (seen == pending_mark) {
+      last_ref_gone();
+    }
+    return true;
+  }
   /// The same after settle() was false, the marks of a stop with it.
   void settle_stopped() noexcept;
   /// Step 2b: closes the list, wakes threads, and hands out the dependents, first come first.
   /// Before settle() it publishes an error early, while the body that it replaces still runs: the
   /// memory then stays until settle().
-  [[nodiscard]] dependent* close() noexcept;
+  [[nodiscard]] dependent* close() noexcept {
+    const std::uintptr_t head = dependents_.exchange(closed_mark, std::memory_order_acq_rel);
+    return head == 0 ? nullptr : those_of(head);
+  }
+  /// Whether the caller, who has a reference, is alone: nobody else has one, nobody waits, and the
+  /// producer has not settled.
+  [[nodiscard]] bool is_unshared() const noexcept {
+    return refs_.load(std::memory_order_acquire) == (1 | pending_mark) &&
+           dependents_.load(std::memory_order_relaxed) == 0;
+  }
   /// Step 2a for a slot whose producer stays: it has set stop_mark, which is then its hold on the
   /// memory, until settle_stopped().
   void settle_held() noexcept { refs_.fetch_and(~pending_mark, std::memory_order_acq_rel); }
@@ -127,11 +148,15 @@ class NARKE_EXPORT result_slot {
   }
 
   void set_error(std::exception_ptr error) noexcept { error_ = std::move(error); }
-  void set_producer(task_node* producer) noexcept { producer_ = producer; }
+  /// Requires: this slot lies in `producer`, not further than `producer_distance_max` behind its
+  /// begin.
+  void set_producer(const task_node& producer) noexcept;
+
+  static constexpr std::size_t producer_distance_max = (std::size_t{1} << 27) - 1;
 
  protected:
-  result_slot() noexcept = default;
-  virtual ~result_slot() = default;
+  result_slot() noexcept {}
+  virtual ~result_slot() { std::destroy_at(std::addressof(error_)); }
 
   /// Destroys the value, if there is one, and lets go of the memory that the slot is in.
   virtual void let_go() noexcept = 0;
@@ -139,6 +164,7 @@ class NARKE_EXPORT result_slot {
  private:
   friend struct slot_release;
   [[noreturn]] void rethrow() const;
+  dependent* those_of(std::uintptr_t head) noexcept;
   void last_ref_gone() noexcept;
 
   static constexpr std::uint32_t pending_mark = 1U << 31;
@@ -146,16 +172,29 @@ class NARKE_EXPORT result_slot {
   static constexpr std::uintptr_t thread_waits_mark = 1;
   static constexpr std::uintptr_t closed_mark = 2;
 
+  // A million of these may wait at a time: each member has the least room that does.
+
   // References, with pending_mark until the producer is done, and stop_mark when it was asked to
   // stop. Written by whoever copies or drops a reference.
   std::atomic<std::uint32_t> refs_{1 | pending_mark};
+  // How many times 8 bytes this is behind its producer's begin, in 24 bits; 0: it has none. Constant
+  // once anybody else sees the slot.
+  std::uint16_t producer_distance_low_ = 0;
+  std::uint8_t producer_distance_high_ = 0;
+
+ protected:
+  bool has_value_ = false;  // of typed_slot
+
+ private:
   // Address of the newest dependent, with thread_waits_mark; or closed_mark.
   std::atomic<std::uintptr_t> dependents_{0};
-  std::exception_ptr error_;
-  task_node* producer_ = nullptr;
-  // The next slot of a chain that a thread lets go (see slot_release). Not one of the above: the
-  // producer may still be about to close the list when the last reference goes.
-  result_slot* release_next_ = nullptr;
+  union {
+    std::exception_ptr error_{};
+    // The next slot of a chain that a thread lets go (see slot_release): nobody asks for the error
+    // any more. Not in place of dependents_: the producer may still be about to close the list when
+    // the last reference goes.
+    result_slot* release_next_;
+  };
 };
 
 /// Values of no more bytes than this, with all that they own, are too small to be counted in the
@@ -217,7 +256,6 @@ class typed_slot : public result_slot {
 
  private:
   alignas(T) std::byte storage_[sizeof(T)];
-  bool has_value_ = false;
   [[no_unique_address]] stored_bytes<T> bytes_;
 };
 

@@ -35,8 +35,9 @@ class typed_task : public task_node {
   }
   void clear_results() noexcept final { results_.clear(); }
   void let_go_arguments() noexcept final { let_go(); }
-  void register_dependencies() noexcept final {
-    std::apply([this](auto&... each) { (each.register_on(*this), ...); }, arguments_);
+  std::uint32_t register_dependencies() noexcept final {
+    return std::apply([this](auto&... each) { return (0U + ... + each.register_on(*this)); },
+                      arguments_);
   }
   void visit_arguments(bool (*visit)(void* context, const result_slot& slot),
                        void* context) const final {
@@ -68,6 +69,9 @@ class typed_task : public task_node {
         holder_{std::forward<Source>(source)},
         arguments_{std::forward<A>(arguments)...} {
     results_.attach(*this);
+    if constexpr (Results::count == 1) {
+      set_only_slot(*results_.slot(0));
+    }
     has_ref_arguments = std::apply(
         [](const auto&... each) { return (false || ... || each.has_refs()); }, arguments_);
     passes_refs = (false || ... || argument<P, Place>::passes_refs);

@@ -71,8 +71,8 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
   virtual void clear_results() noexcept = 0;
   /// Lets the callable and the arguments go, which invoke has kept. Requires: keeps_arguments.
   virtual void let_go_arguments() noexcept = 0;
-  /// Puts the task on the list of each argument that is not ready, and counts those in `unready_`.
-  virtual void register_dependencies() noexcept = 0;
+  /// Puts the task on the list of each argument that is not ready. How many these are.
+  [[nodiscard]] virtual std::uint32_t register_dependencies() noexcept = 0;
   /// Calls `visit` with the slot of each ref among the arguments, in order, until it returns false.
   virtual void visit_arguments(bool (*visit)(void* context, const result_slot& slot),
                                void* context) const = 0;
@@ -172,16 +172,26 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
   /// ready; for a GPU task, those made by GPU tasks ordered.
   [[nodiscard]] std::exception_ptr first_failed_argument() const;
 
-  /// Registers `entry` on `slot`, or does nothing when it is ready. For register_dependencies.
-  void depend_on(result_slot& slot, dependent& entry) noexcept {
+  /// Registers `entry` on `slot`. False when it is ready: nothing was done. For
+  /// register_dependencies.
+  [[nodiscard]] bool depend_on(result_slot& slot, dependent& entry) noexcept {
     entry.waiting = this;
-    unready_.fetch_add(1, std::memory_order_relaxed);
-    if (task_node* producer = slot.producer(); producer != nullptr && producer->gpu != nullptr) {
-      depend_on_gpu_task(*producer, slot, entry);
-    } else if (!slot.add_dependent(entry)) {
-      note_argument(slot.failed());
-      unready_.fetch_sub(1, std::memory_order_relaxed);
+    task_node* const producer = slot.producer();
+    takes_results |= producer != nullptr;
+    if (producer != nullptr && producer->gpu != nullptr) {
+      return depend_on_gpu_task(*producer, slot, entry);
     }
+    if (!slot.add_dependent(entry)) {
+      note_argument(slot.failed());
+      return false;
+    }
+    return true;
+  }
+  /// After register_dependencies. True when all that were registered are ready by now: the queue's
+  /// reference is then the submitter's.
+  [[nodiscard]] bool end_registration(std::uint32_t registered) noexcept {
+    const std::int32_t surplus = registering - static_cast<std::int32_t>(registered);
+    return unready_.fetch_sub(surplus, std::memory_order_acq_rel) == surplus;
   }
   /// Remembers that an argument failed. Before one_ready(), which publishes it.
   void note_argument(bool failed) noexcept {
@@ -200,28 +210,64 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
     return unready_.fetch_sub(1, std::memory_order_acq_rel) == 1;
   }
 
+  /// As slot(0).
+  [[nodiscard]] result_slot& first_slot() noexcept {
+    return only_slot_distance_ != 0
+               ? *reinterpret_cast<result_slot*>(reinterpret_cast<std::byte*>(this) +
+                                                 std::size_t{only_slot_distance_} * 8)
+               : *slot(0);
+  }
+  /// Whether slot_count() is 1: then first_slot() is quick. May say false.
+  [[nodiscard]] bool has_one_slot() const noexcept { return only_slot_distance_ != 0; }
+
+  // A million of these may be queued at a time: the small ones first, in the rest of a word that
+  // the base leaves.
+
   // Constant after submission.
-  const task_info* info = nullptr;  ///< null: no options were given
-  source_location location;         ///< of `remote` in the user's program
-  std::uint64_t id = 0;
-  std::uint64_t parent_id = 0;  ///< the task that submitted it; 0 = a thread outside
   task_lane lane = task_lane::fast;
   bool has_ref_arguments = false;
-  bool passes_refs = false;    ///< a parameter is itself a ref, or a vector of them
-  bool is_listed = false;      ///< in the list of tasks, for those who ask for one
-  bool may_end_early = false;  ///< its outcome may be decided while its body runs
-  bool has_children = false;   ///< it has submitted tasks: set by its own thread, while it runs
-  bool is_stream = false;  ///< its results come one by one: it is told when they were published
+  bool takes_results = false;    ///< an argument is the result of a task
+  bool passes_refs = false;      ///< a parameter is itself a ref, or a vector of them
+  bool is_listed = false;        ///< in the list of tasks, for those who ask for one
+  bool may_end_early = false;    ///< its outcome may be decided while its body runs
+  bool is_stream = false;        ///< its results come one by one: it is told when they were published
   bool keeps_arguments = false;  ///< there may be another attempt
-  bool is_to_run_again = false;  ///< decided at the end of an attempt, by its thread
+  bool is_plain_call = false;    ///< of an actor: it waits for nothing, and no call before it does
   call_settings of_call;         ///< of an actor's call
-  std::uint32_t attempt = 0;     ///< from 0
+  // By the thread that runs it.
+  bool has_children = false;     ///< it has submitted tasks
+  bool is_to_run_again = false;  ///< decided at the end of an attempt
 
   /// Where its body waits: by the thread that runs it, for reports.
   enum class blocking : std::uint8_t { none, get, wait };
   std::atomic<blocking> blocked_in{blocking::none};
 
-  gpu_part* gpu = nullptr;  ///< of a GPU task; null for a CPU task
+ private:
+  enum class outcome : std::uint8_t { open, of_body, early };
+  static constexpr std::int32_t registering = 1 << 30;
+
+  std::atomic<task_state> state_{task_state::submitted};
+  std::atomic<bool> argument_failed_{false};  // written by producers of arguments
+  // Set once, by the body's thread or by who ends it early.
+  std::atomic<outcome> outcome_{outcome::open};
+  std::uint16_t only_slot_distance_ = 0;  // in 8 bytes; 0: not so near, or one of several
+
+  // One for the runtime until the task has run or was dropped, and one for each slot with
+  // references.
+  std::atomic<std::uint32_t> refs_;
+  // Arguments that are not ready. While the submitter registers, more than there can be, less those
+  // that became ready meanwhile.
+  std::atomic<std::int32_t> unready_{registering};
+
+ public:
+  std::uint32_t attempt = 0;  ///< from 0; by the thread that runs it
+
+  // Constant after submission.
+  const task_info* info = nullptr;  ///< null: no options were given
+  source_location location;         ///< of `remote` in the user's program
+  std::uint64_t id = 0;
+  std::uint64_t parent_id = 0;  ///< the task that submitted it; 0 = a thread outside
+  gpu_part* gpu = nullptr;      ///< of a GPU task; null for a CPU task
 
   // Of the lane that it is in.
   void* lane_data = nullptr;  ///< the placement's record; the actor, which the task keeps in memory
@@ -229,24 +275,42 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
  protected:
   explicit task_node(std::size_t references) noexcept
       : refs_{static_cast<std::uint32_t>(references)} {}
-  virtual ~task_node();
+  virtual ~task_node() {
+    if (lane == task_lane::actor_call || info != nullptr) {
+      let_owners_go();
+    }
+  }
+  /// Requires: the slot has this producer.
+  void set_only_slot(const result_slot& only) noexcept {
+    const auto distance = (reinterpret_cast<const std::byte*>(&only) -
+                           reinterpret_cast<const std::byte*>(this)) /
+                          8;
+    only_slot_distance_ = distance <= UINT16_MAX ? static_cast<std::uint16_t>(distance) : 0;
+  }
 
  private:
-  void depend_on_gpu_task(task_node& producer, result_slot& slot, dependent& entry) noexcept;
+  [[nodiscard]] bool depend_on_gpu_task(task_node& producer, result_slot& slot, dependent& entry) noexcept;
   void let_inspection_end() const noexcept;
-
-  enum class outcome : std::uint8_t { open, of_body, early };
-
-  // One for the runtime until the task has run or was dropped, and one for each slot with
-  // references.
-  std::atomic<std::uint32_t> refs_;
-  // Arguments that are not ready, and one for the submitter while he registers.
-  std::atomic<std::int32_t> unready_{1};
-  std::atomic<task_state> state_{task_state::submitted};
-  std::atomic<bool> argument_failed_{false};  // written by producers of arguments
-  std::atomic<outcome> outcome_{
-      outcome::open};  // set once, by the body's thread or by who ends it early
+  void let_owners_go() noexcept;
 };
+
+inline task_node* result_slot::producer() const noexcept {
+  const std::size_t distance =
+      std::size_t{producer_distance_high_} << 16U | std::size_t{producer_distance_low_};
+  if (distance == 0) {
+    return nullptr;
+  }
+  const std::byte* begin = reinterpret_cast<const std::byte*>(this) - distance * 8;
+  return reinterpret_cast<task_node*>(const_cast<std::byte*>(begin));
+}
+
+inline void result_slot::set_producer(const task_node& producer) noexcept {
+  const auto distance = static_cast<std::size_t>(reinterpret_cast<const std::byte*>(this) -
+                                                 reinterpret_cast<const std::byte*>(&producer)) /
+                        8;
+  producer_distance_low_ = static_cast<std::uint16_t>(distance);
+  producer_distance_high_ = static_cast<std::uint8_t>(distance >> 16U);
+}
 
 /// Lets go of the actor that a call holds in memory. Set once, by the actor layer.
 using actor_release = void (*)(void* actor) noexcept;

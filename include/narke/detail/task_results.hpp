@@ -90,7 +90,7 @@ class one_result {
   static constexpr std::size_t count = 1;
   using refs = object_ref<R>;
 
-  void attach(task_node& node) noexcept { slot_.set_producer(&node); }
+  void attach(task_node& node) noexcept { slot_.set_producer(node); }
   result_slot* slot(std::size_t) noexcept { return &slot_; }
   refs make_refs() noexcept { return ref_access::adopt<R>(slot_); }
   template <class Make>
@@ -118,9 +118,13 @@ class many_results {
  public:
   static constexpr std::size_t count = sizeof...(T);
   using refs = Refs;
+  static_assert((sizeof(task_slot<T>) + ... + sizeof(task_node)) <
+                    result_slot::producer_distance_max,
+                "narke: num_returns<N>: the results are too large to be kept by value; return "
+                "vectors, or arrays");
 
   void attach(task_node& node) noexcept {
-    for_each([&](auto& slot) { slot.set_producer(&node); });
+    for_each([&](auto& slot) { slot.set_producer(node); });
   }
   result_slot* slot(std::size_t index) noexcept {
     result_slot* found = nullptr;

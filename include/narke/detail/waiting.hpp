@@ -22,6 +22,14 @@ struct slot_list {
   result_slot* operator[](std::size_t index) const { return at(refs, index); }
 };
 
+/// Brings a slot, with a small value, near: the slots of a long list lie far apart.
+inline void prefetch(const result_slot& slot) noexcept {
+  __builtin_prefetch(&slot);
+  __builtin_prefetch(reinterpret_cast<const std::byte*>(&slot) + sizeof(result_slot) + 8);
+}
+/// So many before it is looked at.
+inline constexpr std::size_t slots_ahead = 8;
+
 inline constexpr std::chrono::nanoseconds for_ever = std::chrono::nanoseconds::max();
 
 /// Waits until `slot` is ready; runs its task right here when nobody has started it and the CPU is
@@ -29,9 +37,17 @@ inline constexpr std::chrono::nanoseconds for_ever = std::chrono::nanoseconds::m
 /// the get, for the advisor.
 NARKE_EXPORT bool wait_for_slot(result_slot& slot, std::chrono::nanoseconds timeout,
                                 const source_location& at = {});
-/// Waits until each slot up to the first that failed is ready. False when `timeout` passed first.
-NARKE_EXPORT bool wait_for_slots(slot_list slots, std::chrono::nanoseconds timeout,
-                                 const source_location& at = {});
+/// The same without a timeout. `is_given_up`: the caller's reference goes with the value, and nobody
+/// else looks at it meanwhile.
+NARKE_EXPORT void wait_for_slot(result_slot& slot, bool is_given_up, const source_location& at);
+enum class slots_are : unsigned char {
+  ready,    ///< all, and none failed
+  failed,   ///< one of them, and those before it are ready
+  not_yet,  ///< the timeout passed first
+};
+/// Waits until each slot up to the first that failed is ready.
+NARKE_EXPORT slots_are wait_for_slots(slot_list slots, std::chrono::nanoseconds timeout,
+                                      const source_location& at = {});
 /// What a slot adds to the mark of a list: the sum over all, in any order.
 inline std::uint64_t mark_of(const result_slot& slot) noexcept {
   // Not linear: two slots that change places with two others would leave a plain sum as it was.
