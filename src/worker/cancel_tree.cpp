@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/needed_memory.hpp"
+#include "worker/suspended_tasks.hpp"
 
 namespace narke::internal::cancel_tree {
 
@@ -50,7 +51,7 @@ std::uint64_t parent_of_running(std::uint64_t id) noexcept {
        record = record->next) {
     parent = record->parents.parent_of(id);
   }
-  return parent;
+  return parent != 0 ? parent : suspended_tasks::parent_of(id);
 }
 
 bool tree_state::is_below_locked(std::uint64_t parent_id) const noexcept {

@@ -16,6 +16,7 @@
 #include "worker/attempts.hpp"
 #include "worker/call_sites.hpp"
 #include "worker/cancel_tree.hpp"
+#include "worker/coroutine.hpp"
 #include "worker/gpu_task.hpp"
 #include "worker/lifecycle.hpp"
 #include "worker/placed_task.hpp"
@@ -41,10 +42,7 @@ std::exception_ptr dropped_by_shutdown() {
                            "Get results before the shutdown"});
 }
 
-namespace {
-
-// What a task is called in the trace: its name, else the file of its `remote`. Literals and
-// interned names live for ever.
+// Literals and interned names live for ever.
 const char* trace_name(const task_node& node) noexcept {
   if (node.info != nullptr && !node.info->name().empty()) {
     return node.info->trace_name();
@@ -54,36 +52,42 @@ const char* trace_name(const task_node& node) noexcept {
   return *path == '\0' ? nullptr : (slash != nullptr ? slash + 1 : path);
 }
 
-// As far as the body has come: nobody else looks at the slots. The body of a GPU task leaves its
-// outcome open, for whoever ends the task early while its work is under way.
+// The body of a GPU task leaves its outcome open, for whoever ends the task early while its work is
+// under way.
 bool has_failed(task_node& node) noexcept {
   detail::result_slot& slot = *node.slot(0);
   const bool is_decided = node.gpu == nullptr || node.outcome_is_decided();
   return (is_decided && (!node.body_has_outcome() || slot.failed())) || slot.is_marked_to_stop();
 }
 
+void record_flow(const task_node& to, const detail::result_slot& from, std::uint64_t ticks) {
+  if (from.producer() != nullptr) {
+    record_event({.begin_ticks = ticks,
+                  .end_ticks = ticks,
+                  .name = nullptr,
+                  .id = to.id,
+                  .parent_or_from = from.producer()->id,
+                  .line = 0,
+                  .kind = event_kind::flow,
+                  .failed = false});
+  }
+}
+
 void record_flows(const task_node& node, std::uint64_t ticks) {
   struct consumer {
-    std::uint64_t id;
+    const task_node& node;
     std::uint64_t ticks;
-  } to{node.id, ticks};
+  } to{node, ticks};
   node.visit_arguments(
       [](void* context, const detail::result_slot& slot) {
         const auto& at = *static_cast<const consumer*>(context);
-        if (slot.producer() != nullptr) {
-          record_event({.begin_ticks = at.ticks,
-                        .end_ticks = at.ticks,
-                        .name = nullptr,
-                        .id = at.id,
-                        .parent_or_from = slot.producer()->id,
-                        .line = 0,
-                        .kind = event_kind::flow,
-                        .failed = false});
-        }
+        record_flow(at.node, slot, at.ticks);
         return true;
       },
       &to);
 }
+
+namespace {
 
 // Sends a task whose arguments are ready to its lane, which takes over the caller's reference.
 void send_to_lane(task_node& node, runnable** next) noexcept {
@@ -113,19 +117,25 @@ struct failing_task {
 };
 constinit thread_local std::deque<failing_task>* failing_tasks = nullptr;
 
+}  // namespace
+
 void one_argument_ready(task_node& node, runnable** next) noexcept {
   if (!node.one_ready()) {
     return;
   }
   const bool failed = node.argument_failed();
   if (!node.make_ready()) {
-    node.release_ref();  // it was cancelled while it waited
+    if (!resume_suspended(node, next)) {
+      node.release_ref();  // it was cancelled while it waited
+    }
   } else if (failed && node.lane != task_lane::actor_call) {
     fail_ready_task(node, nullptr);  // needs no CPU and no resources
   } else {
     send_to_lane(node, next);  // a call keeps its place among the calls of its submitter
   }
 }
+
+namespace {
 
 // A claimed task on the CPU of this thread.
 void run_fast_body(task_node& node, cpu_hold hold) noexcept {
@@ -173,7 +183,8 @@ void replace_results(task_node& node, const std::exception_ptr& error) noexcept 
   }
 }
 
-// What others knew of the task while its body ran.
+}  // namespace
+
 void end_relations(execution& running) noexcept {
   if (cancel_tree::is_active()) {
     static_cast<void>(cancel_tree::is_asked_to_stop(running));  // marks it
@@ -185,6 +196,8 @@ void end_relations(execution& running) noexcept {
     cancel_tree::drop_token(*running.node);
   }
 }
+
+namespace {
 
 // `call` leaves the outcome in the slots. Returns whether it failed.
 template <class Call>
@@ -226,12 +239,16 @@ bool run_as(task_node& node, const std::vector<int>* gpu_ids, std::uint64_t subm
   return failed;
 }
 
+}  // namespace
+
 void end_failed(task_node& node) noexcept {
   count_one(this_record().failed);
   if (node.slot(0)->is_marked_to_stop() && node.body_has_outcome()) {
     replace_results(node, cancelled_error(node));
   }
 }
+
+namespace {
 
 // A body with rules. Apart, so that others pay nothing for it.
 [[gnu::noinline]] void run_attempt(task_node& node, const std::vector<int>* gpu_ids,
@@ -250,6 +267,10 @@ void end_failed(task_node& node) noexcept {
 
 void run_body(task_node& node, const std::vector<int>* gpu_ids,
               std::uint64_t submitter_id) noexcept {
+  if (node.is_coroutine) {
+    run_coroutine(node, gpu_ids, submitter_id);
+    return;
+  }
   const memory_needed needed;
   if (is_draining() || cancel_tree::is_active()) [[unlikely]] {
     if (const std::exception_ptr reason = reason_not_to_start(node)) {
@@ -294,8 +315,12 @@ void resume(detail::dependent* entry, bool failed, runnable** next) noexcept {
   while (entry != nullptr) {
     // The entry lies in the task that waits, which may be gone once it is told.
     detail::dependent* following = entry->next;
-    entry->waiting->note_argument(failed);
-    one_argument_ready(*entry->waiting, next);
+    if (entry->waiting == nullptr) {
+      end_wait_of(*entry, next);
+    } else {
+      entry->waiting->note_argument(failed);
+      one_argument_ready(*entry->waiting, next);
+    }
     entry = following;
   }
 }
@@ -330,6 +355,10 @@ void end_stopped(task_node& node, bool is_body) noexcept {
 
 void publish(task_node& node, runnable** next) noexcept {
   const memory_needed needed;
+  if (is_suspended(node)) {
+    open_wait(node, next);
+    return;
+  }
   if (has_attempts(node)) [[unlikely]] {
     if (node.is_to_run_again) {
       run_again_later(node);
@@ -377,8 +406,13 @@ void publish_held(detail::result_slot& slot) noexcept {
   drop_if_stopped();
 }
 
-void drop_waiting(task_node& node) noexcept {
+void drop_waiting(detail::dependent& entry) noexcept {
   const memory_needed needed;
+  if (entry.waiting == nullptr) {
+    end_wait_of(entry, nullptr);
+    return;
+  }
+  task_node& node = *entry.waiting;
   if (node.claim(task_state::waiting)) {
     finish_with_error(node, dropped_by_shutdown());
     if (node.lane == task_lane::actor_call) {
@@ -522,7 +556,7 @@ bool try_run_in_place(const detail::result_slot& slot) noexcept {
   run_fast_body(*node, cpu.hold());
   cpu.give_back();
   publish(*node);
-  return true;
+  return slot.is_ready();  // a coroutine may be suspended
 }
 
 borrowed_cpu::borrowed_cpu() noexcept {
