@@ -27,6 +27,10 @@
 // Methods of actors, GPU tasks and tasks with isolation::process are no coroutines: the first two
 // do not compile, the last throws std::invalid_argument. co_await of an object_ref stands in a
 // co_task alone.
+//
+// g++ 12 compiles some expressions with co_await wrongly, or not at all, whatever is awaited: one
+// with a braced list or braced options in it, and co_await in a branch of ?:. Give the ref a name
+// first: auto child = f.options({.num_cpus = 2}).remote(x); co_await child;
 #pragma once
 
 #include <coroutine>

@@ -18,6 +18,7 @@ constexpr std::size_t bucket_count = 1'024;
 struct alignas(64) bucket {
   adaptive_mutex mutex;
   suspension* first = nullptr;  // guarded by mutex
+  std::atomic<std::uint64_t> departures{0};  // written under mutex
 };
 
 using table = std::array<bucket, bucket_count>;
@@ -59,6 +60,7 @@ void suspended_tasks::remove(suspension& wait) noexcept {
     if (next != nullptr) {
       next->previous_listed_ = wait.previous_listed_;
     }
+    its.departures.fetch_add(1, std::memory_order_release);
   }
   listed.fetch_sub(1, std::memory_order_relaxed);
 }
@@ -98,9 +100,6 @@ void suspended_tasks::wake_each(bool (*is_wanted)(task_node& node)) noexcept {
 }
 
 std::uint64_t suspended_tasks::parent_of(std::uint64_t id) noexcept {
-  if (count() == 0) {
-    return 0;
-  }
   bucket& its = bucket_of(id);
   const std::lock_guard lock{its.mutex};
   for (suspension* each = its.first; each != nullptr; each = each->next_listed_) {
@@ -109,6 +108,10 @@ std::uint64_t suspended_tasks::parent_of(std::uint64_t id) noexcept {
     }
   }
   return 0;
+}
+
+std::uint64_t suspended_tasks::departures(std::uint64_t id) noexcept {
+  return bucket_of(id).departures.load(std::memory_order_acquire);
 }
 
 std::vector<listed_suspension> suspended_tasks::list(std::size_t most, bool counts) {

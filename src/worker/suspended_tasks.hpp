@@ -80,6 +80,10 @@ class suspended_tasks {
   static void wake_each(bool (*is_wanted)(detail::task_node& node)) noexcept;
   /// Who submitted the suspended task of this id; 0 when it is none.
   [[nodiscard]] static std::uint64_t parent_of(std::uint64_t id) noexcept;
+  /// Changes when the task of this id goes on, and now and then for another. A task that goes on is
+  /// known to its thread before it leaves this list: who found it on neither looks again when this
+  /// has changed meanwhile.
+  [[nodiscard]] static std::uint64_t departures(std::uint64_t id) noexcept;
   /// At most so many of them, each with a reference for the caller. `counts`: as a look.
   [[nodiscard]] static std::vector<listed_suspension> list(std::size_t most, bool counts);
 };
