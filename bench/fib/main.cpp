@@ -11,7 +11,8 @@ std::vector<bench::workload> workloads(const bench::options& chosen) {
            .item = "task",
            .items = bench::fib::tasks_of(asked.n),
            .contenders = {bench::fib::onetbb(asked), bench::fib::openmp(asked),
-                          bench::fib::serial(asked), bench::fib::narke(asked)}}};
+                          bench::fib::serial(asked), bench::fib::narke(asked),
+                          bench::fib::narke_co(asked)}}};
 }
 
 }  // namespace

@@ -20,5 +20,7 @@ contender serial(const parameters& asked);
 contender openmp(const parameters& asked);
 contender onetbb(const parameters& asked);
 contender narke(const parameters& asked);
+/// As coroutine tasks: the plain call is a co_await of a co_task, which has a frame of its own.
+contender narke_co(const parameters& asked);
 
 }  // namespace bench::fib

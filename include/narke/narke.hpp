@@ -10,6 +10,7 @@
 //   generator.hpp  generator<T>: tasks and methods that yield a stream of results
 //   placement_group.hpp  resources reserved together, close or apart
 //   object_ref.hpp what remote and put return
+//   co_task.hpp    co_task<T>: tasks that wait by co_await, without a thread
 //   runtime.hpp    init, shutdown, session, stop_requested, this_task
 //   options.hpp    the options of all of these
 //   resources.hpp  cluster_resources, available_resources, nodes, gpus, report, timeline, explain,
@@ -22,6 +23,7 @@
 #include <narke/actor.hpp>
 #include <narke/array.hpp>
 #include <narke/cancel.hpp>
+#include <narke/co_task.hpp>
 #include <narke/errors.hpp>
 #include <narke/generator.hpp>
 #include <narke/get.hpp>

@@ -15,9 +15,11 @@
 #include "task/task_rules.hpp"
 #include "worker/call_sites.hpp"
 #include "worker/cancel_tree.hpp"
+#include "worker/coroutine.hpp"
 #include "worker/execute.hpp"
 #include "worker/pending_limit.hpp"
 #include "worker/placed_task.hpp"
+#include "worker/suspended_tasks.hpp"
 
 namespace narke::detail {
 
@@ -66,8 +68,10 @@ bool cancel_running(task_node& node, bool force, bool recursive) {
     internal::cancel_tree::add(node);
   }
   internal::cancel_tree::stop_tokens_of(node, recursive);
+  internal::suspended_tasks::wake(node);
   if (recursive) {
     internal::fail_placed_below_cancelled();
+    internal::wake_suspended_below_cancelled();
   }
   if (force && internal::the_force_end_hook != nullptr) {
     internal::the_force_end_hook(node, internal::cancelled_error(node));

@@ -31,12 +31,14 @@
 #include "worker/call_sites.hpp"
 #include "task/task_rules.hpp"
 #include "worker/cancel_tree.hpp"
+#include "worker/coroutine.hpp"
 #include "worker/execute.hpp"
 #include "worker/gpu_task.hpp"
 #include "worker/lifecycle.hpp"
 #include "worker/numa_scope.hpp"
 #include "worker/open_promises.hpp"
 #include "worker/placement_lane.hpp"
+#include "worker/suspended_watch.hpp"
 #include "worker/thread_state.hpp"
 #include "worker/waiting.hpp"
 #include "worker/worker_pool.hpp"
@@ -175,6 +177,7 @@ void drop_what_is_left() {
 // Requires: nothing runs, and nothing new starts.
 void end_all() {
   worker_pool::instance().stop();
+  unwatch_suspended();
   timer_queue::instance().stop();
   drop_what_is_left();
   process_pool::instance().stop();  // once no actor has a process
@@ -254,6 +257,7 @@ bool drain(clock::time_point deadline) {
     timer_queue::instance().hurry();  // what waits for another attempt
     task_rules::wake_all();           // who waits for room
     drop_waiting_for_promises();
+    wake_all_suspended();
     placement_lane::instance().drop_pending();
     worker_pool::instance().notify();
     const auto now = clock::now();

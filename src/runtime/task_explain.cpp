@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -13,6 +14,7 @@
 #include "observe/trace_buffer.hpp"
 #include "store/object_store.hpp"
 #include "task/task_info.hpp"
+#include "worker/coroutine.hpp"
 #include "worker/execute.hpp"
 #include "worker/gpu_task.hpp"
 #include "worker/placement_lane.hpp"
@@ -69,6 +71,8 @@ const char* state_word(const task_node& node) {
       return "SUBMITTED_TO_WORKER";
     case task_state::running:
       return blocked_word(node);
+    case task_state::suspended:
+      return "RUNNING_IN_RAY_GET";
     case task_state::finished:
       return "FINISHED";
   }
@@ -83,6 +87,8 @@ const char* doing(const task_node& node) {
                  : "which has begun, and waits in get or wait";
     case task_state::waiting:
       return "which waits for arguments itself";
+    case task_state::suspended:
+      return "which has begun, and waits at a co_await";
     case task_state::finished:
       return "which has just finished";
     default:
@@ -95,13 +101,14 @@ struct producer_facts {
   std::string text;
 };
 
-// The arguments that are not ready, and who makes them.
-std::vector<producer_facts> missing_arguments(task_node& node) {
+// The arguments that are not ready, or what is awaited, and who makes them.
+std::vector<producer_facts> missing_results(task_node& node) {
   std::vector<producer_facts> missing;
   look_at_waiting(
       node,
       [](void* context, task_node& of) {
-        of.visit_arguments(
+        visit_what_it_waits_for(
+            of,
             [](void* to, const result_slot& slot) {
               auto& all = *static_cast<std::vector<producer_facts>*>(to);
               const task_node* producer = slot.producer();
@@ -345,9 +352,13 @@ std::string explain(result_slot& slot) {
                    lines);
   }
   const char* const word = state_word(*node);
-  if (node->state() == task_state::waiting) {
-    if (const auto missing = missing_arguments(*node); !missing.empty()) {
-      return as_text(fmt::format("{} waits for its arguments [{}]", who, word), texts_of(missing));
+  const bool is_suspended = node->state() == task_state::suspended;
+  if (is_suspended || node->state() == task_state::waiting) {
+    if (const auto missing = missing_results(*node); !missing.empty()) {
+      return as_text(fmt::format("{} {} [{}]", who,
+                                 is_suspended ? "waits at a co_await" : "waits for its arguments",
+                                 word),
+                     texts_of(missing));
     }
   }
   switch (node->state()) {
@@ -395,8 +406,8 @@ task_facts facts_of(task_node& node) {
   facts.file = node.location.file_name();
   facts.line = node.location.line();
   facts.required_resources = amounts(node);
-  if (node.state() == task_state::waiting) {
-    for (producer_facts& each : missing_arguments(node)) {
+  if (node.state() == task_state::waiting || node.state() == task_state::suspended) {
+    for (producer_facts& each : missing_results(node)) {
       facts.waits_for.push_back(each.id);
       facts.reason += (facts.reason.empty() ? "waits for " : "; ") + each.text;
     }
@@ -434,17 +445,19 @@ std::vector<run_facts> last_runs(std::size_t most) {
 task_list_facts task_list(std::size_t most) {
   task_list_facts list;
   const task_listing listing = listed_tasks(most);
-  std::map<std::uint64_t, bool> unfinished;
+  std::set<std::uint64_t> unfinished;
+  std::set<std::pair<std::uint64_t, std::uint16_t>> told;
   for (const held_task& each : listing.tasks) {
     list.tasks.push_back(facts_of(*each));
-    unfinished[each->id] = true;
+    unfinished.insert(each->id);
   }
   list.left_out = listing.count - listing.tasks.size();
   const double ns_per_tick = nanoseconds_per_tick();
   const std::uint64_t now = ticks_now();
   for (const run_facts& each : last_runs(most)) {
-    if (unfinished.contains(each.event.id)) {
-      continue;
+    if (unfinished.contains(each.event.id) ||
+        !told.emplace(each.event.id, each.event.attempt).second) {
+      continue;  // it is not finished, or this is an earlier piece of a coroutine
     }
     const auto ago_ms = [&](std::uint64_t ticks) {
       return static_cast<double>(now - std::min(now, ticks)) * ns_per_tick / 1e6;

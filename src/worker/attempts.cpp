@@ -12,6 +12,7 @@
 #include "worker/cancel_tree.hpp"
 #include "worker/execute.hpp"
 #include "worker/lifecycle.hpp"
+#include "worker/suspended_tasks.hpp"
 
 namespace narke::internal {
 
@@ -35,6 +36,9 @@ void on_timeout(void* context) noexcept {
   const std::exception_ptr why = timeout_error(node, rules_of(node)->timeout());
   publish_early(node, why);
   cancel_tree::stop_tokens_of(node, false);
+  if (node.is_coroutine) {
+    suspended_tasks::wake(node);
+  }
   if (node.has_ended_early() && the_force_end_hook != nullptr) {
     the_force_end_hook(node, why);
   }

@@ -17,6 +17,8 @@
 // waiting.
 #pragma once
 
+#include <utility>
+
 #include <narke/detail/task_node.hpp>
 
 #include "base/timer_queue.hpp"
@@ -40,6 +42,8 @@ void end_rules(detail::task_node& node) noexcept;
 class attempt_timer {
  public:
   attempt_timer() noexcept = default;
+  /// One that keep() returned.
+  explicit attempt_timer(timer_id kept) noexcept : id_{kept} {}
   attempt_timer(const attempt_timer&) = delete;
   attempt_timer& operator=(const attempt_timer&) = delete;
   ~attempt_timer() { stop(); }
@@ -48,6 +52,8 @@ class attempt_timer {
   void start(detail::task_node& node, const task_rules* rules) noexcept;
   /// Step 1. Waits for a call that is under way.
   void stop() noexcept;
+  /// The attempt goes on without this: whoever takes it up again makes a timer of the result.
+  [[nodiscard]] timer_id keep() noexcept { return std::exchange(id_, 0); }
 
  private:
   timer_id id_ = 0;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/needed_memory.hpp"
+#include "worker/suspended_tasks.hpp"
 
 namespace narke::internal::cancel_tree {
 
@@ -44,13 +45,22 @@ tree_state& tree() {
   return *state;
 }
 
+// Of one that has begun, and is on a thread or suspended.
 std::uint64_t parent_of_running(std::uint64_t id) noexcept {
-  std::uint64_t parent = 0;
-  for (const thread_record* record = first_record(); record != nullptr && parent == 0;
-       record = record->next) {
-    parent = record->parents.parent_of(id);
+  for (std::uint64_t departures = suspended_tasks::departures(id);;) {
+    std::uint64_t parent = 0;
+    for (const thread_record* record = first_record(); record != nullptr && parent == 0;
+         record = record->next) {
+      parent = record->parents.parent_of(id);
+    }
+    if (parent != 0 || (parent = suspended_tasks::parent_of(id)) != 0) {
+      return parent;
+    }
+    const std::uint64_t seen = std::exchange(departures, suspended_tasks::departures(id));
+    if (seen == departures) {
+      return 0;
+    }
   }
-  return parent;
 }
 
 bool tree_state::is_below_locked(std::uint64_t parent_id) const noexcept {

@@ -13,6 +13,9 @@
 //  - when its task waits for a turn of an actor that has one to give, or whose calls are not all
 //    among those left; of an actor that is not there yet, when this can have its resources;
 //  - when its task waits for arguments, and each of these can still come.
+// Of coroutine tasks nobody waits on a thread: a timer looks for them (suspended_watch.hpp), and
+// ends one wait of each cycle. A wait at a co_await is pictured like one for an argument; what the
+// task holds, it holds as one that waits in get.
 // What is left waits for itself: the wait that finds itself there throws. The decision is a pure
 // function of the picture that is taken of all waits (wait_graph.hpp).
 //
@@ -54,5 +57,15 @@ class watched_wait {
   const std::size_t goal_;
   const bool until_failure_;
 };
+
+/// What look_at_suspended found.
+struct suspended_look {
+  bool is_any = false;
+  bool is_any_young = false;  ///< it was there for the first or second time
+  bool is_any_old = false;    ///< it was there the last time, too
+};
+/// Looks at the tasks that are suspended. Of those that were there at the last look and can never
+/// go on, one has its co_await throw deadlock_error. Any thread, one at a time.
+suspended_look look_at_suspended();
 
 }  // namespace narke::internal

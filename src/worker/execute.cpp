@@ -16,6 +16,7 @@
 #include "worker/attempts.hpp"
 #include "worker/call_sites.hpp"
 #include "worker/cancel_tree.hpp"
+#include "worker/coroutine.hpp"
 #include "worker/gpu_task.hpp"
 #include "worker/lifecycle.hpp"
 #include "worker/placed_task.hpp"
@@ -41,10 +42,7 @@ std::exception_ptr dropped_by_shutdown() {
                            "Get results before the shutdown"});
 }
 
-namespace {
-
-// What a task is called in the trace: its name, else the file of its `remote`. Literals and
-// interned names live for ever.
+// Literals and interned names live for ever.
 const char* trace_name(const task_node& node) noexcept {
   if (node.info != nullptr && !node.info->name().empty()) {
     return node.info->trace_name();
@@ -54,36 +52,50 @@ const char* trace_name(const task_node& node) noexcept {
   return *path == '\0' ? nullptr : (slash != nullptr ? slash + 1 : path);
 }
 
-// As far as the body has come: nobody else looks at the slots. The body of a GPU task leaves its
-// outcome open, for whoever ends the task early while its work is under way.
-inline bool has_failed(task_node& node) noexcept {
+namespace {
+
+// The body of a GPU task leaves its outcome open, for whoever ends the task early while its work is
+// under way.
+inline bool has_failed_here(task_node& node) noexcept {
   const detail::result_slot& slot = node.first_slot();
   const bool is_decided = node.gpu == nullptr || node.outcome_is_decided();
   return (is_decided && (!node.body_has_outcome() || slot.failed())) || slot.is_marked_to_stop();
 }
 
+}  // namespace
+
+bool has_failed(task_node& node) noexcept {
+  return has_failed_here(node);
+}
+
+void record_flow(const task_node& to, const detail::result_slot& from, std::uint64_t ticks) {
+  if (from.producer() != nullptr) {
+    record_event({.begin_ticks = ticks,
+                  .end_ticks = ticks,
+                  .name = nullptr,
+                  .id = to.id,
+                  .parent_or_from = from.producer()->id,
+                  .line = 0,
+                  .kind = event_kind::flow,
+                  .failed = false});
+  }
+}
+
 void record_flows(const task_node& node, std::uint64_t ticks) {
   struct consumer {
-    std::uint64_t id;
+    const task_node& node;
     std::uint64_t ticks;
-  } to{node.id, ticks};
+  } to{node, ticks};
   node.visit_arguments(
       [](void* context, const detail::result_slot& slot) {
         const auto& at = *static_cast<const consumer*>(context);
-        if (slot.producer() != nullptr) {
-          record_event({.begin_ticks = at.ticks,
-                        .end_ticks = at.ticks,
-                        .name = nullptr,
-                        .id = at.id,
-                        .parent_or_from = slot.producer()->id,
-                        .line = 0,
-                        .kind = event_kind::flow,
-                        .failed = false});
-        }
+        record_flow(at.node, slot, at.ticks);
         return true;
       },
       &to);
 }
+
+namespace {
 
 // Sends a task whose arguments are ready to its lane, which takes over the caller's reference.
 void send_to_lane(task_node& node, runnable** next) noexcept {
@@ -117,7 +129,9 @@ constinit thread_local std::deque<failing_task>* failing_tasks = nullptr;
 void arguments_are_ready(task_node& node, runnable** next) noexcept {
   const bool failed = node.argument_failed();
   if (!node.make_ready()) {
-    node.release_ref();  // it was cancelled while it waited
+    if (!resume_suspended(node, next)) {
+      node.release_ref();  // it was cancelled while it waited
+    }
   } else if (failed && node.lane != task_lane::actor_call) {
     fail_ready_task(node, nullptr);  // needs no CPU and no resources
   } else {
@@ -125,13 +139,13 @@ void arguments_are_ready(task_node& node, runnable** next) noexcept {
   }
 }
 
+}  // namespace
+
 void one_argument_ready(task_node& node, runnable** next) noexcept {
   if (node.one_ready()) {
     arguments_are_ready(node, next);
   }
 }
-
-}  // namespace
 
 void run_without_permit(runnable& item) noexcept {
   for (runnable* next = &item; next != nullptr;) {
@@ -156,7 +170,8 @@ void replace_results(task_node& node, const std::exception_ptr& error) noexcept 
   }
 }
 
-// What others knew of the task while its body ran.
+}  // namespace
+
 void end_relations(execution& running) noexcept {
   if (cancel_tree::is_active()) {
     static_cast<void>(cancel_tree::is_asked_to_stop(running));  // marks it
@@ -168,6 +183,8 @@ void end_relations(execution& running) noexcept {
     cancel_tree::drop_token(*running.node);
   }
 }
+
+namespace {
 
 // A body has run, and its time was taken.
 [[gnu::noinline]] void note_run(const task_node& node, std::uint64_t begin, bool is_parent,
@@ -209,7 +226,7 @@ template <class Call>
   if (running.kin != kinship::none || running.has_token || cancel_tree::is_active()) [[unlikely]] {
     end_relations(running);
   }
-  const bool failed = has_failed(node);
+  const bool failed = has_failed_here(node);
   self.current = running.outer;
   if (begin != 0) [[unlikely]] {
     note_run(node, begin, running.kin != kinship::none, failed);
@@ -222,12 +239,16 @@ template <class Call>
   return failed;
 }
 
+}  // namespace
+
 void end_failed(task_node& node) noexcept {
   count_one(this_record().failed);
   if (node.first_slot().is_marked_to_stop() && node.body_has_outcome()) {
     replace_results(node, cancelled_error(node));
   }
 }
+
+namespace {
 
 // A body with rules. Apart, so that others pay nothing for it.
 [[gnu::noinline]] void run_attempt(task_node& node, const std::vector<int>* gpu_ids,
@@ -258,6 +279,10 @@ namespace {
 
 [[gnu::always_inline]] inline void run_body_here(task_node& node, const std::vector<int>* gpu_ids,
                                                  std::uint64_t submitter_id) noexcept {
+  if (node.is_coroutine) [[unlikely]] {
+    run_coroutine(node, gpu_ids, submitter_id);
+    return;
+  }
   if ((is_draining() || cancel_tree::is_active()) && !may_start(node)) [[unlikely]] {
     return;
   }
@@ -309,8 +334,12 @@ void resume_all(detail::dependent* entry, bool failed, runnable** next) noexcept
   while (entry != nullptr) {
     // The entry lies in the task that waits, which may be gone once it is told.
     detail::dependent* following = entry->next;
-    entry->waiting->note_argument(failed);
-    one_argument_ready(*entry->waiting, next);
+    if (entry->waiting == nullptr) {
+      end_wait_of(*entry, next);
+    } else {
+      entry->waiting->note_argument(failed);
+      one_argument_ready(*entry->waiting, next);
+    }
     entry = following;
   }
 }
@@ -369,6 +398,10 @@ inline void publish_result(task_node& node, detail::result_slot& slot, bool is_b
 namespace {
 
 [[gnu::always_inline]] inline void publish_here(task_node& node, runnable** next) noexcept {
+  if (is_suspended(node)) [[unlikely]] {
+    open_wait(node, next);
+    return;
+  }
   if (has_attempts(node)) [[unlikely]] {
     if (node.is_to_run_again) {
       run_again_later(node);
@@ -450,8 +483,13 @@ void publish_held(detail::result_slot& slot) noexcept {
   drop_if_stopped();
 }
 
-void drop_waiting(task_node& node) noexcept {
+void drop_waiting(detail::dependent& entry) noexcept {
   const memory_needed needed;
+  if (entry.waiting == nullptr) {
+    end_wait_of(entry, nullptr);
+    return;
+  }
+  task_node& node = *entry.waiting;
   if (node.claim(task_state::waiting)) {
     finish_with_error(node, dropped_by_shutdown());
     if (node.lane == task_lane::actor_call) {
@@ -607,7 +645,7 @@ bool try_run_in_place(const detail::result_slot& slot) noexcept {
   run_fast_body(*node, cpu.hold());
   cpu.give_back();
   publish(*node);
-  return true;
+  return slot.is_ready();  // a coroutine may be suspended
 }
 
 bool try_run_newest(detail::result_slot& slot, bool is_given_up) noexcept {
@@ -621,7 +659,8 @@ bool try_run_newest(detail::result_slot& slot, bool is_given_up) noexcept {
   const memory_needed needed;
   // The queue's reference is this thread's. If the ref that is given up is the only one as well,
   // nobody else can come to the task: no claim is needed, and no care in publishing.
-  if (is_given_up && slot.is_unshared() && node->has_one_slot() && !node->is_listed) {
+  if (is_given_up && slot.is_unshared() && node->has_one_slot() && !node->is_listed &&
+      !node->is_coroutine) {
     node->set_state(task_state::claimed);
     run_fast_body(*node, cpu_hold::permit);
     publish_to_owner(*node, slot);

@@ -28,7 +28,22 @@ void run_body(detail::task_node& node, const std::vector<int>* gpu_ids,
 [[nodiscard]] std::exception_ptr reason_not_to_start(detail::task_node& node) noexcept;
 /// What `get` of a cancelled task throws.
 [[nodiscard]] std::exception_ptr cancelled_error(const detail::task_node& node);
-/// The same for the body of a GPU task, on the thread that submits for its device.
+// The steps after a body, for those who go through them apart from run_body.
+
+/// As far as the body has come, on its thread: nobody else looks at the slots.
+[[nodiscard]] bool has_failed(detail::task_node& node) noexcept;
+/// What others knew of the task while its body ran.
+void end_relations(execution& running) noexcept;
+/// A body that has failed, and will not be called again.
+void end_failed(detail::task_node& node) noexcept;
+/// What a task is called in the trace: its name, else the file of its `remote`.
+[[nodiscard]] const char* trace_name(const detail::task_node& node) noexcept;
+/// In the trace: `to` goes on with what is in `from`; begins with its arguments.
+void record_flow(const detail::task_node& to, const detail::result_slot& from,
+                 std::uint64_t ticks);
+void record_flows(const detail::task_node& node, std::uint64_t ticks);
+
+/// The same as run_body for the body of a GPU task, on the thread that submits for its device.
 void run_gpu_body(detail::task_node& node, gpu_context& gpu, const std::vector<int>* gpu_ids,
                   std::uint64_t submitter_id) noexcept;
 /// Sends the GPU tasks that wait for the work of `node` to be enqueued to their lanes. Once; later
@@ -49,8 +64,9 @@ void finish_with_error(detail::task_node& node, const std::exception_ptr& error)
 void fail_ready_task(detail::task_node& node, const std::exception_ptr& error) noexcept;
 /// Publishes a slot that no task fills, and whose maker holds it (settle_held).
 void publish_held(detail::result_slot& slot) noexcept;
-/// A task that was taken off the list of an argument, while the runtime drains: it is dropped.
-void drop_waiting(detail::task_node& node) noexcept;
+/// The entry of a task, taken off the list of an argument while the runtime drains: the task is
+/// dropped; one that waits for it in a co_await goes on, to its end.
+void drop_waiting(detail::dependent& entry) noexcept;
 /// Publishes `error` for a task whose body still runs, unless the body was first. Requires:
 /// may_end_early, a reference.
 void publish_early(detail::task_node& node, const std::exception_ptr& error) noexcept;
@@ -89,6 +105,8 @@ void submit_node(detail::task_node& node, detail::task_lane lane) noexcept;
 
 /// One thing less that `node` waits for; it goes on when that was the last.
 void one_argument_less(detail::task_node& node) noexcept;
+/// The same, in a step of publish(), with its `next`.
+void one_argument_ready(detail::task_node& node, detail::runnable** next) noexcept;
 /// A task that was made ready goes to its lane. Takes over one reference.
 void send_ready_task(detail::task_node& node) noexcept;
 
@@ -109,7 +127,7 @@ bool waits_for_room() noexcept;
 bool try_run_newest(detail::result_slot& slot, bool is_given_up) noexcept;
 
 /// Runs the task that fills `slot` on this thread, if nobody has started it and a CPU is to be had.
-/// Whether it did.
+/// Whether it did, to its end.
 bool try_run_in_place(const detail::result_slot& slot) noexcept;
 
 /// A CPU for a task run in place: the one that this thread has, or a free permit; none when the

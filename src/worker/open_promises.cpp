@@ -97,7 +97,7 @@ void drop_waiting_for_promises() noexcept {
   detail::dependent* entry = detail::open_promises::all().take_dependents();
   while (entry != nullptr) {
     detail::dependent* following = entry->next;
-    drop_waiting(*entry->waiting);
+    drop_waiting(*entry);
     entry = following;
   }
 }

@@ -8,6 +8,7 @@
 
 #include "task/task_info.hpp"
 #include "worker/cancel_tree.hpp"
+#include "worker/coroutine.hpp"
 #include "worker/execute.hpp"
 #include "worker/gpu_task.hpp"
 #include "worker/lifecycle.hpp"
@@ -83,7 +84,7 @@ void submit_placed(task_node& node) noexcept {
 }
 
 detail::runnable* execute_placed(task_node& node) noexcept {
-  const std::unique_ptr<placement_record> record{static_cast<placement_record*>(node.lane_data)};
+  std::unique_ptr<placement_record> record{static_cast<placement_record*>(node.lane_data)};
   // Whoever cancels claims first, and leaves a record that was granted to this.
   const bool is_ours = node.claim(task_state::ready);
   if (is_ours) {
@@ -91,12 +92,40 @@ detail::runnable* execute_placed(task_node& node) noexcept {
     const cpu_scope cpu{cpu_hold::placement, record.get()};
     run_body(node, record->gpu_ids(), node.id);
   }
+  if (is_ours && is_suspended(node)) {
+    placement_lane::instance().blocked(*record.release());  // the task keeps it
+    publish(node);
+    node.release_ref();
+    return nullptr;
+  }
   detail::runnable* next = placement_lane::instance().finished_next(*record);
   if (is_ours) {
     publish(node);
   }
   node.release_ref();
   return next;
+}
+
+void go_on_placed(task_node& node) noexcept {
+  std::unique_ptr<placement_record> record{static_cast<placement_record*>(node.lane_data)};
+  placement_lane& lane = placement_lane::instance();
+  const bool by_permit = goes_on_by_permit(*record);
+  if (!by_permit) {
+    lane.unblocked(*record);
+  }
+  {
+    const numa_scope node_cpus{node_of_cpus(*record)};
+    const cpu_scope cpu{by_permit ? cpu_hold::permit : cpu_hold::placement, record.get()};
+    run_body(node, record->gpu_ids(), node.id);
+  }
+  if (!is_suspended(node)) {
+    lane.finished(*record);
+    return;
+  }
+  if (!by_permit) {
+    lane.blocked(*record);
+  }
+  static_cast<void>(record.release());
 }
 
 bool withdraw_placed(task_node& node) noexcept {

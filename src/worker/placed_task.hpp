@@ -14,6 +14,9 @@ void submit_placed(detail::task_node& node) noexcept;
 /// A task whose request was granted, on a thread without a permit. Takes over one reference.
 /// Returns an item that got room by its end, to be run next in the same way; or null.
 [[nodiscard]] detail::runnable* execute_placed(detail::task_node& node) noexcept;
+/// The same for a coroutine task that goes on, in which case its request was granted before, and
+/// publishes nothing. Takes over nothing.
+void go_on_placed(detail::task_node& node) noexcept;
 /// Takes a task that its caller has claimed out of the lane. True: it was waiting, and its
 /// reference is the caller's.
 bool withdraw_placed(detail::task_node& node) noexcept;

@@ -77,24 +77,25 @@ task_listing listed_tasks(std::size_t most) {
 }
 
 bool look_at_waiting(task_node& node, void (*look)(void* context, task_node& node), void* context) {
-  if (!node.count_looker()) {
+  if (!may_be_looked_at(node) || !node.count_looker()) {
     return false;
   }
   // Whatever happens, the looker has to be one argument that is ready in the end.
   struct looker {
     task_node& node;
-    const bool holds;
+    const bool inspects;
     ~looker() {
-      if (holds) {
+      if (inspects) {
         node.set_state(detail::task_state::waiting);
       }
       one_argument_less(node);
     }
   } const held{node, node.begin_inspection()};
-  if (held.holds) {
+  const bool holds = held.inspects || node.state() == detail::task_state::suspended;
+  if (holds) {
     look(context, node);
   }
-  return held.holds;
+  return holds;
 }
 
 }  // namespace narke::internal

@@ -59,8 +59,14 @@ struct task_listing {
 };
 task_listing listed_tasks(std::size_t most);
 
-/// Calls `look` with a task that waits for arguments, which may be visited meanwhile. False when it
-/// does not wait: `look` was not called.
+/// Whether a task may wait for something that can be looked at, by count_looker and so on. One
+/// without refs for arguments waits for the time of its next attempt alone: a looker would hold that
+/// up.
+[[nodiscard]] inline bool may_be_looked_at(const detail::task_node& node) noexcept {
+  return node.has_ref_arguments || node.state() == detail::task_state::suspended;
+}
+/// Calls `look` with a task that waits for arguments, or at a co_await, which may be visited
+/// meanwhile. False when it does not wait: `look` was not called.
 bool look_at_waiting(detail::task_node& node, void (*look)(void* context, detail::task_node& node),
                      void* context);
 

@@ -23,6 +23,7 @@ enum class task_state : std::uint8_t {
   running,  ///< its body runs: that thread alone
   finished,  ///< its results are there: nobody, it only waits to be let go
   inspected,  ///< waiting, and its arguments are looked at for a moment: whoever looks
+  suspended,  ///< at a co_await: whoever takes the last of `unready_` down (worker/coroutine.hpp)
 };
 
 /// Which way a ready task goes.
@@ -36,6 +37,7 @@ enum class task_lane : std::uint8_t {
 /// made.
 class task_info;
 class gpu_part;
+class co_part;
 NARKE_EXPORT void add_ref(const task_info& info) noexcept;
 NARKE_EXPORT void release_ref(const task_info& info) noexcept;
 
@@ -62,7 +64,8 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
 
   /// Delivers the arguments, calls the callable and leaves each slot with its value or its error;
   /// then lets the callable and the arguments go, unless keeps_arguments. Requires: claimed, every
-  /// argument ready. Never called for a GPU task, whose steps are those of its gpu_part.
+  /// argument ready. Never called for a GPU task, whose steps are those of its gpu_part. Of a
+  /// coroutine task: until it suspends, and again to go on.
   virtual void invoke() noexcept = 0;
   /// Leaves `error` in each slot and lets the callable and the arguments go. Requires: claimed,
   /// invoke never called. For a GPU task also after its body was called, in place of the values.
@@ -81,6 +84,8 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
   /// The slots of the results.
   [[nodiscard]] virtual result_slot* slot(std::size_t index) noexcept = 0;
   [[nodiscard]] virtual std::size_t slot_count() const noexcept = 0;
+  /// Of a coroutine task; null for others.
+  [[nodiscard]] virtual co_part* coroutine() noexcept { return nullptr; }
 
   void add_ref() noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }
   void release_ref() noexcept {
@@ -209,6 +214,9 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
   [[nodiscard]] bool one_ready() noexcept {
     return unready_.fetch_sub(1, std::memory_order_acq_rel) == 1;
   }
+  /// A coroutine is about to wait: for one thing, and for who sees to it that it does. Requires:
+  /// the last of what it waited for was taken.
+  void begin_suspension() noexcept { unready_.store(2, std::memory_order_release); }
 
   /// As slot(0).
   [[nodiscard]] result_slot& first_slot() noexcept {
@@ -234,9 +242,10 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
   bool keeps_arguments = false;  ///< there may be another attempt
   bool is_plain_call = false;    ///< of an actor: it waits for nothing, and no call before it does
   call_settings of_call;         ///< of an actor's call
+  bool is_coroutine = false;     ///< it has a co_part
   // By the thread that runs it.
-  bool has_children = false;     ///< it has submitted tasks
-  bool is_to_run_again = false;  ///< decided at the end of an attempt
+  bool has_children : 1 = false;     ///< it has submitted tasks
+  bool is_to_run_again : 1 = false;  ///< decided at the end of an attempt
 
   /// Where its body waits: by the thread that runs it, for reports.
   enum class blocking : std::uint8_t { none, get, wait };

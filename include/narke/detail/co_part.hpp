@@ -1,0 +1,82 @@
+// What a coroutine task has beside any other: where its body stands, and the co_await that it waits
+// at. The typed part lives in narke/co_task.hpp, the waiting in the worker layer, whose
+// coroutine.hpp has the steps. Owned by the task's node. Touched by the thread that runs the task;
+// while it is suspended by whoever has it for a moment, as coroutine.hpp says.
+#pragma once
+
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include <narke/detail/result_slot.hpp>
+#include <narke/detail/waiting.hpp>
+#include <narke/export.hpp>
+
+namespace narke::internal {
+class suspension;
+}
+
+namespace narke::detail {
+
+class task_node;
+
+class NARKE_EXPORT co_part {
+ public:
+  co_part(const co_part&) = delete;
+  co_part& operator=(const co_part&) = delete;
+
+  // Of co_await, on the thread that runs the task.
+
+  /// Whether co_await has nothing to wait for: the slot is ready, or its task could be run right
+  /// here, or this task is asked to stop, which end_wait then throws.
+  [[nodiscard]] bool is_there(result_slot& slot);
+  /// The same of all slots up to the first that failed. `first`: the one that is to be waited for.
+  [[nodiscard]] bool are_there(const slot_list& slots, std::size_t& first);
+  /// Notes what the coroutine, which is about to suspend, waits for: the slots from `first` on, up
+  /// to one that failed. They stay where they are. Throws std::bad_alloc.
+  void suspend(const slot_list& slots, std::size_t first);
+  /// As the coroutine goes on. Throws task_cancelled_error when the task is to stop, and what else
+  /// has ended the wait.
+  void end_wait() {
+    if (waits_at != nullptr || is_stopped) [[unlikely]] {
+      end_wait_slowly();
+    }
+  }
+
+  /// Goes on with the body until it has ended, or suspends.
+  void run() {
+    do {
+      innermost.resume();
+    } while (innermost != nullptr && waits_at == nullptr);
+  }
+  [[nodiscard]] bool is_suspended() const noexcept { return waits_at != nullptr; }
+
+  task_node& node;
+  /// What is resumed next: the body itself, or the innermost of the co_tasks that it awaits. Null:
+  /// the body has ended.
+  std::coroutine_handle<> innermost;
+  /// Where it is suspended. Set by co_await, taken back as that goes on.
+  internal::suspension* waits_at = nullptr;
+  bool has_begun = false;   ///< this attempt: its body is there
+  bool is_stopped = false;  ///< the co_await under way throws
+
+  // Of its execution, from one thread to the next.
+  bool has_token = false;
+  bool takes_as_ready = false;
+  bool has_waited = false;  ///< it was suspended at least once
+  std::uint64_t changes_seen = 0;
+  std::uint64_t timer = 0;  ///< of the attempt's time limit; 0: none
+
+ protected:
+  explicit co_part(task_node& its) noexcept;
+  ~co_part() = default;
+
+ private:
+  void end_wait_slowly();
+};
+
+/// Throws std::invalid_argument: a co_task that was moved from is awaited.
+[[noreturn]] NARKE_EXPORT void throw_empty_co_task();
+
+}  // namespace narke::detail
