@@ -2,19 +2,23 @@
 // do not meet at the actor's mutex.
 //
 // Protocol. `is_watched_` says that somebody will look into the queue.
-//  1. put: the call goes into the queue; then who calls looks whether it is watched. If not, he says
+//  1. put: the call goes into the queue; then who calls looks whether it is watched. If not, he
+//  says
 //     so by an exchange, and if it was he who did, he is the one to wake the actor: he takes the
 //     mutex, moves the calls on to the mailbox, and schedules a turn if one is wanted.
-//  2. Under the mutex calls are moved on before anything else is put into the mailbox, and before it
+//  2. Under the mutex calls are moved on before anything else is put into the mailbox, and before
+//  it
 //     is said to be empty. So they stay in the order of each caller.
-//  3. Who finds the mailbox empty, and does not know of a turn that will look later, sets is_watched_
+//  3. Who finds the mailbox empty, and does not know of a turn that will look later, sets
+//  is_watched_
 //     back and looks once more: either the caller of 1 sees that, or his call is seen. The queue is
 //     not empty from the first step of a push on, before the call can be taken out: that is waited
-//     for.
-//  4. Who closes the mailbox for good sets is_watched_ back, and then takes the calls out. Who comes
+//     for, as the second step may become visible after the caller's look.
+//  4. Who closes the mailbox for good sets is_watched_ back, and then takes the calls out. Who
+//  comes
 //     later finds it so and wakes the actor by 1; he sets it back again, and does with what is in
-//     the queue what is done with late calls. In between others may have found it set: what they put
-//     in came before he looked.
+//     the queue what is done with late calls. In between others may have found it set: what they
+//     put in came before he looked.
 #pragma once
 
 #include <atomic>

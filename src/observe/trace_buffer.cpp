@@ -125,7 +125,8 @@ void set_thread_track_name(std::string_view name, int sort_index) {
 }
 
 void set_tracing(bool everything) noexcept {
-  events_kept.store(everything ? events_kept_tracing : events_kept_always, std::memory_order_relaxed);
+  events_kept.store(everything ? events_kept_tracing : events_kept_always,
+                    std::memory_order_relaxed);
 }
 
 void clear_events() noexcept {

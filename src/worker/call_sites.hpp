@@ -78,7 +78,7 @@ inline void count_body(const detail::task_node& node) noexcept {
   }
 }
 
-// Around the making of one task in 64: how long that takes, and what else one looks at now and then.
+// Around the making of one task in 64: how long that takes, and what else is looked at at times.
 // Which one it is comes with its number (look_for_ids), so that the others pay for one look at
 // `attention`, which large arguments come to, too.
 

@@ -208,8 +208,8 @@ namespace {
 
 // `call` leaves the outcome in the slots. Returns whether it failed.
 template <class Call>
-[[gnu::always_inline]] inline bool run_as(task_node& node, const std::vector<int>* gpu_ids, std::uint64_t submitter_id,
-            Call&& call) noexcept {
+[[gnu::always_inline]] inline bool run_as(task_node& node, const std::vector<int>* gpu_ids,
+                                          std::uint64_t submitter_id, Call&& call) noexcept {
   thread_state& self = this_thread_state;
   execution running{&node, self.current, submitter_id, gpu_ids};
   self.current = &running;
@@ -639,13 +639,22 @@ bool try_run_in_place(const detail::result_slot& slot) noexcept {
     return false;
   }
   borrowed_cpu cpu;
-  if (node->lane != task_lane::fast || !cpu || !node->claim(task_state::ready)) {
+  if (node->lane != task_lane::fast || !cpu) {
     return false;
   }
-  run_fast_body(*node, cpu.hold());
-  cpu.give_back();
-  publish(*node);
-  return slot.is_ready();  // a coroutine may be suspended
+  // As the newest of this thread it does not stay in the queue.
+  work_deque<runnable>* const own = this_thread_state.deque;
+  const bool is_out = own != nullptr && own->pop_if(node);
+  const bool is_ours = node->claim(task_state::ready);
+  if (is_ours) {
+    run_fast_body(*node, cpu.hold());
+    cpu.give_back();
+    publish(*node);
+  }
+  if (is_out) {
+    node->release_ref();  // the queue's
+  }
+  return is_ours && slot.is_ready();  // a coroutine may be suspended
 }
 
 bool try_run_newest(detail::result_slot& slot, bool is_given_up) noexcept {

@@ -47,7 +47,7 @@ struct worker {
   std::thread thread;               ///< guarded by the pool's mutex
 };
 
-/// The deque of a thread of the user's for as long as it runs a task in place: what the task submits
+/// The deque of a thread of the user's as long as it runs a task in place: what the task submits
 /// lies there, as a worker's would, so that the thread finds it again and others steal it.
 struct guest_deque {
   std::atomic<bool> is_taken{false};  ///< by the thread that pushes and pops

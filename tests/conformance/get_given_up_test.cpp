@@ -1,5 +1,5 @@
-// get of a ref that is given up, by a task whose newest task it is: it runs in place, and nobody else
-// has to do with it. Unless its body sees to that.
+// get of a ref that is given up, by a task whose newest task it is: it runs in place, and nobody
+// else has to do with it. Unless its body sees to that.
 #include <support/runtime_fixture.hpp>
 
 #include <memory>
@@ -11,6 +11,15 @@ namespace {
 
 class get_given_up : public narke_test::on_cpus_test {};
 NARKE_ON_1_2_4_CPUS(get_given_up);
+
+// Nobody else takes the task meanwhile.
+class get_given_up_alone : public narke_test::runtime_test {
+ protected:
+  void SetUp() override {
+    runtime_test::SetUp();
+    start(1);
+  }
+};
 
 // What `body` returns, run in a task.
 template <class Body>
@@ -41,7 +50,7 @@ TEST_P(get_given_up, leaves_the_ref_as_it_was_when_the_task_throws) {
   }));
 }
 
-TEST_P(get_given_up, keeps_the_value_for_a_copy_that_the_body_made) {
+TEST_F(get_given_up_alone, keeps_the_value_for_a_copy_that_the_body_made) {
   EXPECT_EQ(in_task([] {
               narke::object_ref<int> given;
               narke::object_ref<int> copy;
@@ -54,7 +63,7 @@ TEST_P(get_given_up, keeps_the_value_for_a_copy_that_the_body_made) {
             66);
 }
 
-TEST_P(get_given_up, resumes_who_began_to_wait_for_it_in_the_body) {
+TEST_F(get_given_up_alone, resumes_who_began_to_wait_for_it_in_the_body) {
   EXPECT_EQ(in_task([] {
               narke::object_ref<int> given;
               narke::object_ref<int> next;
@@ -68,7 +77,7 @@ TEST_P(get_given_up, resumes_who_began_to_wait_for_it_in_the_body) {
             67);
 }
 
-TEST_P(get_given_up, fails_when_the_body_asked_itself_to_stop) {
+TEST_F(get_given_up_alone, fails_when_the_body_asked_itself_to_stop) {
   EXPECT_THROW(in_task([] {
                  narke::object_ref<int> given;
                  given = narke::task([&] {

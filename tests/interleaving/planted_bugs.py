@@ -187,12 +187,6 @@ BUGS = [
      "    const bool seen = PLANTED && is_watched_.load();\n"
      "    queue_.push(call);\n"
      "    return (PLANTED ? !seen : !is_watched_.load(std::memory_order_seq_cst)) &&\n"),
-    ("inbox: the queue is left at a push that is half done", INBOX,
-     "      if (count == 0) {\n",
-     "      if (count == 0 && PLANTED) {\n"
-     "        return;\n"
-     "      }\n"
-     "      if (count == 0) {\n"),
     ("gpu part: the ordered list is read, then closed", GPU_PART,
      "  } while (!ordered_.compare_exchange_weak(head, closed, std::memory_order_acq_rel,\n",
      "    if (PLANTED) {\n"

@@ -119,7 +119,8 @@ TEST(gpu_part, every_entry_is_handed_out_or_refused) {
 TEST(gpu_tasks, wait_for_the_order_of_a_gpu_task_and_not_for_its_end) {
   gpu_node producer;
   gpu_node consumer{{.arguments = {producer.task->slot(0)}}};
-  EXPECT_FALSE(consumer.task->end_registration(consumer.task->register_dependencies())) << "the submitter is done";
+  EXPECT_FALSE(consumer.task->end_registration(consumer.task->register_dependencies()))
+      << "the submitter is done";
   dependent* list = producer.part.close_ordered(false);
   ASSERT_NE(list, nullptr);
   EXPECT_EQ(list->waiting, consumer.task);

@@ -177,8 +177,8 @@ class NARKE_EXPORT result_slot {
   // References, with pending_mark until the producer is done, and stop_mark when it was asked to
   // stop. Written by whoever copies or drops a reference.
   std::atomic<std::uint32_t> refs_{1 | pending_mark};
-  // How many times 8 bytes this is behind its producer's begin, in 24 bits; 0: it has none. Constant
-  // once anybody else sees the slot.
+  // How many times 8 bytes this is behind its producer's begin, in 24 bits; 0: it has none. It is
+  // constant once anybody else sees the slot.
   std::uint16_t producer_distance_low_ = 0;
   std::uint8_t producer_distance_high_ = 0;
 

@@ -238,7 +238,7 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
   bool passes_refs = false;      ///< a parameter is itself a ref, or a vector of them
   bool is_listed = false;        ///< in the list of tasks, for those who ask for one
   bool may_end_early = false;    ///< its outcome may be decided while its body runs
-  bool is_stream = false;        ///< its results come one by one: it is told when they were published
+  bool is_stream = false;        ///< its results come one by one: it is told of the last
   bool keeps_arguments = false;  ///< there may be another attempt
   bool is_plain_call = false;    ///< of an actor: it waits for nothing, and no call before it does
   call_settings of_call;         ///< of an actor's call
@@ -298,7 +298,7 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
   }
 
  private:
-  [[nodiscard]] bool depend_on_gpu_task(task_node& producer, result_slot& slot, dependent& entry) noexcept;
+  bool depend_on_gpu_task(task_node& producer, result_slot& slot, dependent& entry) noexcept;
   void let_inspection_end() const noexcept;
   void let_owners_go() noexcept;
 };

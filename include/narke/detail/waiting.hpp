@@ -37,7 +37,7 @@ inline constexpr std::chrono::nanoseconds for_ever = std::chrono::nanoseconds::m
 /// the get, for the advisor.
 NARKE_EXPORT bool wait_for_slot(result_slot& slot, std::chrono::nanoseconds timeout,
                                 const source_location& at = {});
-/// The same without a timeout. `is_given_up`: the caller's reference goes with the value, and nobody
+/// The same without a timeout. `is_given_up`: the caller's ref goes with the value, and nobody
 /// else looks at it meanwhile.
 NARKE_EXPORT void wait_for_slot(result_slot& slot, bool is_given_up, const source_location& at);
 enum class slots_are : unsigned char {
