@@ -182,6 +182,7 @@ void end_all() {
   drop_what_is_left();
   process_pool::instance().stop();  // once no actor has a process
   drop_what_is_left();              // what the end of a process had begun meanwhile
+  cancel_tree::forget_ended();
   {
     const std::lock_guard gpus{engine().gpus};
     engine().has_unknown_gpus.store(false, std::memory_order_release);

@@ -174,6 +174,13 @@ void forget(const detail::task_node& node) noexcept {
   state.note_change_locked();
 }
 
+void forget_ended() noexcept {
+  tree_state& state = tree();
+  const std::lock_guard lock{state.mutex};
+  state.forget_all_ended_locked();
+  state.note_change_locked();
+}
+
 bool is_asked_to_stop(execution& running) noexcept {
   detail::result_slot& slot = *running.node->slot(0);
   if (slot.is_marked_to_stop()) {

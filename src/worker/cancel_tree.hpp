@@ -54,6 +54,9 @@ void forget(const detail::task_node& node) noexcept;
 [[nodiscard]] std::stop_token token_of(execution& running);
 /// The body of a task that has asked for a token has ended.
 void drop_token(const detail::task_node& node) noexcept;
+/// Once no task is left, and none can come: what is kept of those that have ended goes, so that
+/// the tasks of the next runtime have nobody to look for.
+void forget_ended() noexcept;
 /// Shutdown asks everybody.
 void stop_all_tokens();
 

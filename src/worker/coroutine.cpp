@@ -40,7 +40,9 @@ bool is_asked_to_stop(task_node& node) noexcept {
   if (is_draining() || node.slot(0)->look_for_stop()) {
     return true;
   }
-  if (!cancel_tree::is_active() || !cancel_tree::is_below_cancelled(node.parent_id)) {
+  const std::uint64_t changes = cancel_tree::changes.load(std::memory_order_acquire);
+  if (changes == node.coroutine()->changes_seen ||
+      !cancel_tree::is_below_cancelled(node.parent_id)) {
     return false;
   }
   node.slot(0)->mark_stop();

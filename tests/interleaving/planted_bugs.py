@@ -14,6 +14,7 @@ NODE = "include/narke/detail/task_node.hpp"
 ROOM = "src/task/waiting_room.cpp"
 INBOX = "src/actor/call_inbox.hpp"
 GPU_PART = "src/task/gpu_part.cpp"
+CO_WAIT = "src/worker/co_wait.hpp"
 
 BUGS = [
     ("deque: the last item is taken without a race for it", DEQUE,
@@ -187,6 +188,31 @@ BUGS = [
      "    const bool seen = PLANTED && is_watched_.load();\n"
      "    queue_.push(call);\n"
      "    return (PLANTED ? !seen : !is_watched_.load(std::memory_order_seq_cst)) &&\n"),
+    ("co_wait: who ends it does not ask who was first", CO_WAIT,
+     "    state expected = state::open;\n",
+     "    if (PLANTED) {\n"
+     "      const bool is_open = state_.load() == state::open;\n"
+     "      state_.store(state::taken);\n"
+     "      return is_open;\n"
+     "    }\n"
+     "    state expected = state::open;\n"),
+    ("co_wait: it is opened before it is counted", CO_WAIT,
+     "    node_.begin_suspension();\n",
+     "    if (PLANTED) {\n"
+     "      state_.store(state::open);\n"
+     "    }\n"
+     "    node_.begin_suspension();\n"),
+    ("co_wait: the entry is on the list before it has a hold", CO_WAIT,
+     "    refs_.fetch_add(1, std::memory_order_relaxed);\n",
+     "    if (PLANTED) {\n"
+     "      const bool is_hung_on = slot.add_dependent(entry_);\n"
+     "      refs_.fetch_add(is_hung_on ? 1 : 0);\n"
+     "      return is_hung_on;\n"
+     "    }\n"
+     "    refs_.fetch_add(1, std::memory_order_relaxed);\n"),
+    ("co_wait: who hangs the entry on is not counted", NODE,
+     "unready_.store(2, std::memory_order_release); }",
+     "unready_.store(PLANTED ? 1 : 2, std::memory_order_release); }"),
     ("gpu part: the ordered list is read, then closed", GPU_PART,
      "  } while (!ordered_.compare_exchange_weak(head, closed, std::memory_order_acq_rel,\n",
      "    if (PLANTED) {\n"
