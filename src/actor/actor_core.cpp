@@ -212,6 +212,9 @@ void actor_core::wake_up() noexcept {
     internal::fail_ready_task(*node, dead);
   }
   schedule(turn);
+  if (!late.empty()) {
+    end_by_turn_if_done();  // they may have been in the way of its end
+  }
 }
 
 void actor_core::move_on_locked() noexcept {

@@ -325,7 +325,8 @@ actor_core::departure actor_core::take_departure_locked(const task_node& call) n
 
 bool actor_core::is_idle_locked() const noexcept {
   return constructor_ == nullptr && !is_asking_ && !is_being_made_again_ && running_.empty() &&
-         returning_ == 0 && in_stream_.empty() && lines_.empty() && inbox_.empty() &&
+         returning_ == 0 && in_stream_.empty() && lines_.empty() &&
+         (phase_ == phase::dead || inbox_.empty()) &&  // late calls are failed by who makes them
          std::all_of(groups_.begin(), groups_.end(), [](const call_group& group) {
            return group.mailbox.empty() && group.scheduled == 0 && group.in_place == 0;
          });

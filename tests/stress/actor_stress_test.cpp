@@ -1,6 +1,7 @@
 // Actors under many submitters, and dying at awkward times.
 #include <stress/stress_fixture.hpp>
 
+#include <atomic>
 #include <map>
 #include <thread>
 
@@ -160,6 +161,37 @@ TEST_P(actor_stress, names_are_taken_and_freed_by_many_threads) {
   threads.clear();
   EXPECT_THROW(narke::get_actor<mortal>("one"), narke::actor_not_found);
   EXPECT_TRUE(narke_test::eventually([&] { return seen->alive == 0; }));
+}
+
+/// Says when it goes.
+class mourned {
+ public:
+  explicit mourned(tally gone) : gone_{std::move(gone)} {}
+  ~mourned() { gone_.add(); }
+  int touch() { return ++touches_; }
+
+ private:
+  tally gone_;
+  int touches_ = 0;
+};
+
+TEST_P(actor_stress, a_killed_one_goes_while_others_still_call_and_hold_it) {
+  for (int round = 0; round < scaled(60); ++round) {
+    const tally gone;
+    const auto a = narke::actor<mourned>().remote(gone);
+    narke::get(a.task(&mourned::touch).remote());
+    std::atomic<bool> is_over{false};
+    std::vector<std::jthread> callers;
+    for (int i = 0; i < 3; ++i) {
+      callers.emplace_back([&] {
+        for (int k = 0; k < 200 || !is_over; ++k) a.task(&mourned::touch).remote();
+      });
+    }
+    narke::kill(a);
+    is_over = true;
+    callers.clear();
+    gone.wait_for(1);
+  }
 }
 
 }  // namespace
