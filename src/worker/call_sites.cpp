@@ -368,7 +368,8 @@ void note_ordered(const task_node& producer, const source_location& at, std::uin
   if (watch.is_open && (watch.where != where || !is_later || is_recursion)) {
     close_ordered_locked();
   }
-  if (!is_later || is_recursion || (!watch.is_open && early == 0)) {
+  if (!is_later || is_recursion ||
+      (!watch.is_open && (early == 0 || this_thread_state.is_ending))) {
     return;
   }
   ordered_gets* its = entry_of(facts().ordered, where);

@@ -56,6 +56,7 @@ void begin_piece(co_part& part, execution& running) noexcept {
   running.has_token = part.has_token;
   running.takes_as_ready = part.takes_as_ready;
   if (part.waits_at != nullptr) {
+    ids_above(part.waits_at->last_id);
     if (part.node.has_children) {
       cancel_tree::list_as_parent(running);
     }
@@ -68,6 +69,7 @@ void suspend_piece(co_part& part, const execution& running) noexcept {
   part.has_token = running.has_token;
   part.takes_as_ready = running.takes_as_ready;
   part.has_waited = true;
+  part.waits_at->last_id = this_thread_state.next_id;
   suspended_tasks::add(*part.waits_at);
   watch_suspended();
   if (running.kin == kinship::listed_parent) {

@@ -413,6 +413,9 @@ namespace {
     publish_ordered(node, true);  // unless it was ordered
   }
   unlist_task(node);
+  if (node.is_stream) [[unlikely]] {
+    node.first_slot().add_ref();  // published() asks for its error
+  }
   const bool is_body = node.body_has_outcome();
   node.set_state(task_state::finished);
   if (node.has_one_slot()) {
@@ -426,6 +429,7 @@ namespace {
   count_one(this_record().finished);
   if (node.is_stream) [[unlikely]] {
     node.published();
+    node.first_slot().release_ref();
   }
 }
 
@@ -556,7 +560,7 @@ namespace {
 std::uint64_t submission_ticks(const task_node& node, thread_state& self) noexcept {
   if (event_writer* const writer = this_thread_events;
       node.lane != task_lane::fast || node.id % 8 == 0 || writer == nullptr ||
-      !writer->is_full()) {
+      !writer->is_full() || self.coarse_ticks == 0) {
     self.coarse_ticks = ticks_now();
   }
   return self.coarse_ticks;

@@ -43,6 +43,10 @@ class suspension final : public turn, public co_wait, public detail::node_memory
   [[nodiscard]] bool ended_early() const noexcept { return is_early_; }
   [[nodiscard]] const std::exception_ptr& why() const noexcept { return why_; }
 
+  /// The last number that the thread gave on which the task was suspended: what the task submits
+  /// later has higher ones (ids_above).
+  std::uint64_t last_id = 0;
+
  private:
   friend class suspended_tasks;
 

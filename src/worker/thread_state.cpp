@@ -20,6 +20,7 @@ struct record_owner {
   ~record_owner() {
     if (record != nullptr) {
       end_watches();
+      this_thread_state.is_ending = true;
       this_thread_state.record = nullptr;
       record->owned.store(false, std::memory_order_release);
     }

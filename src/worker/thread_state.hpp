@@ -86,6 +86,7 @@ struct thread_state {
   std::uint64_t block_end = 0;  ///< the last id of this thread's block
   std::uint64_t coarse_ticks = 0;  ///< of one of its last submissions
   std::uint32_t attention = 0;
+  bool is_ending = false;  ///< its objects go; what it does now is not watched
   std::uint64_t outside_id = 0;          ///< submitter id of a user's thread
   std::uint64_t submission_began = 0;    ///< ticks; 0: it is not timed
   std::uintptr_t site_key = 0;           ///< of the line whose task ran last; 0: none
@@ -142,6 +143,13 @@ inline std::uint64_t next_id() noexcept {
     look_for_ids();
   }
   return ++self.next_id;
+}
+/// What next_id of this thread says from here on is above `id`, one that was given by any thread.
+inline void ids_above(std::uint64_t id) noexcept {
+  thread_state& self = this_thread_state;
+  if (self.next_id < id) {
+    self.next_id = self.last_id = self.block_end;  // later blocks have higher numbers
+  }
 }
 /// Who submits: the running task, else this thread.
 std::uint64_t this_submitter_id();

@@ -2,6 +2,7 @@
 #include <support/runtime_fixture.hpp>
 #include <support/values.hpp>
 
+#include <atomic>
 #include <fstream>
 #include <memory>
 #include <sstream>
@@ -203,6 +204,46 @@ TEST_P(retrying, bad_numbers_are_refused) {
   EXPECT_THROW(narke::task([] {}, {.max_retries = -2}), std::invalid_argument);
   EXPECT_THROW(narke::task([] {}, {.max_retries = 0.5}), std::invalid_argument);
   EXPECT_THROW(narke::task([] {}, {.max_retries = 1, .retry_delay = -1ms}), std::invalid_argument);
+}
+
+/// Counts those that are there; its move throws once it is told to.
+class fragile {
+ public:
+  struct facts {
+    std::atomic<int> alive{0};
+    std::atomic<int> lowest{0};
+    std::atomic<bool> moves_throw{false};
+  };
+  explicit fragile(facts& its) : facts_{&its} { ++facts_->alive; }
+  fragile(const fragile& other) : fragile{*other.facts_} {}
+  fragile(fragile&& other) : facts_{other.facts_} {
+    if (facts_->moves_throw) throw std::runtime_error{"this cannot be moved"};
+    ++facts_->alive;
+  }
+  ~fragile() {
+    const int left = --facts_->alive;
+    if (left < facts_->lowest) facts_->lowest = left;
+  }
+  facts& its() const { return *facts_; }
+
+ private:
+  facts* facts_;
+};
+
+TEST_P(retrying, destroys_an_argument_once_that_cannot_be_moved_back) {
+  fragile::facts facts;
+  {
+    const fragile given{facts};
+    const auto body = [](fragile&& taken) -> int {
+      taken.its().moves_throw = true;
+      throw std::runtime_error{"the body"};
+    };
+    const auto ref = narke::task(body, {.max_retries = 3, .retry_exceptions = true,
+                                        .retry_delay = 0ms}).remote(given);
+    EXPECT_THROW(narke::get(ref), std::runtime_error);
+  }
+  EXPECT_TRUE(narke_test::eventually([&] { return facts.alive == 0; }));
+  EXPECT_EQ(facts.lowest, 0) << "one was destroyed twice";
 }
 
 }  // namespace

@@ -120,4 +120,15 @@ TEST(thread_state_stress, never_counts_a_task_finished_that_it_does_not_count_su
   });
 }
 
+TEST(ids, of_a_thread_go_on_above_one_that_another_gave) {
+  const std::uint64_t own = narke::internal::next_id();
+  std::uint64_t others = 0;
+  std::thread{[&] { others = narke::internal::next_id(); }}.join();
+  ASSERT_GT(others, own) << "blocks rise";
+  narke::internal::ids_above(own);
+  EXPECT_LT(narke::internal::next_id(), others) << "its own block was high enough";
+  narke::internal::ids_above(others);
+  EXPECT_GT(narke::internal::next_id(), others);
+}
+
 }  // namespace

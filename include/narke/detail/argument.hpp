@@ -576,8 +576,10 @@ class argument {
         original_.value = std::make_unique<owned>(std::as_const(value_));
       } else {
         owned again(std::as_const(*original_.value));
-        std::destroy_at(std::addressof(value_));
-        form_ = form::nothing;
+        if (form_ == form::value) {  // not when the last attempt could not move it there
+          form_ = form::nothing;
+          std::destroy_at(std::addressof(value_));
+        }
         ::new (static_cast<void*>(std::addressof(value_))) owned(std::move(again));
         form_ = form::value;
       }

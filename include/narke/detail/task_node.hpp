@@ -240,12 +240,12 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
   bool may_end_early = false;    ///< its outcome may be decided while its body runs
   bool is_stream = false;        ///< its results come one by one: it is told of the last
   bool keeps_arguments = false;  ///< there may be another attempt
-  bool is_plain_call = false;    ///< of an actor: it waits for nothing, and no call before it does
+  bool is_plain_call : 1 = false;  ///< of an actor: it waits for nothing, nor do those before it
+  bool is_coroutine : 1 = false;   ///< it has a co_part
   call_settings of_call;         ///< of an actor's call
-  bool is_coroutine = false;     ///< it has a co_part
   // By the thread that runs it.
-  bool has_children : 1 = false;     ///< it has submitted tasks
-  bool is_to_run_again : 1 = false;  ///< decided at the end of an attempt
+  bool has_children = false;     ///< it has submitted tasks
+  bool is_to_run_again = false;  ///< decided at the end of an attempt
 
   /// Where its body waits: by the thread that runs it, for reports.
   enum class blocking : std::uint8_t { none, get, wait };
