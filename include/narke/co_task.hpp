@@ -317,8 +317,8 @@ template <class T>
 struct awaited_elsewhere {
   bool await_ready() const noexcept {
     static_assert(is_never<T>,
-                  "narke: co_await of an object_ref or a co_task stands in a coroutine that returns "
-                  "narke::co_task; elsewhere call narke::get");
+                  "narke: co_await of an object_ref or a co_task stands in a coroutine that "
+                  "returns narke::co_task; elsewhere call narke::get");
     return true;
   }
   void await_suspend(std::coroutine_handle<>) const noexcept {}
@@ -340,7 +340,8 @@ requires(N > 0) struct results_for<co_task<T>, N> : results_for<co_task<T>, 0> {
 template <class T>
 class typed_slot<co_task<T>> {
   static_assert(is_never<T>,
-                "narke: a co_task is no value: give its coroutine to narke::task, and keep the ref");
+                "narke: a co_task is no value: give its coroutine to narke::task, and keep the "
+                "ref");
 };
 template <class R>
 class map_results;
@@ -412,8 +413,8 @@ class task_impl<Holder, N, P...> final
           P...>,
       public co_part {
   static_assert(!is_call_of_actor<std::remove_const_t<held_function<Holder>>>,
-                "narke: a method of an actor cannot be a co_task: it would leave the actor to other "
-                "calls half-way. Have a co_task call methods, and await their refs");
+                "narke: a method of an actor cannot be a co_task: it would leave the actor to "
+                "other calls half-way. Have a co_task call methods, and await their refs");
   using body_type = typename co_task_call<Holder, P...>::body;
 
  public:

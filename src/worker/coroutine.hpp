@@ -9,19 +9,20 @@
 //  3. *Suspended.* The CPU goes back as at the end of a task; GPUs and custom resources stay, and
 //     the placement lane knows the task as blocked. Then publish() opens the wait (co_wait.hpp),
 //     which keeps one reference to the node.
-//  4. *Resumed.* Who has the task after its wait puts the suspension, not the node, into a queue: an
-//     earlier entry of the node may still lie there. A wait for a list goes to its next slot there
-//     and then, without a queue.
+//  4. *Resumed.* Who has the task after its wait puts the suspension, not the node, into a queue:
+//     an earlier entry of the node may still lie there. A wait for a list goes to its next slot
+//     there and then, without a queue.
 //  5. *Goes on.* A worker takes the suspension from the queue, puts the task on its books again and
 //     calls the body. co_await looks why: the task is to stop, the wait had an error (a deadlock),
 //     or the slot is ready.
 //  6. *Ended*: like any task, once the body has. The frame goes first, then what it refers to.
-// Nobody fails or claims a task that has begun: `waiting` and `ready` are not among its states until
-// another attempt. Who wants it to end marks its first slot, and wakes it.
+// Nobody fails or claims a task that has begun: `waiting` and `ready` are not among its states
+// until another attempt. Who wants it to end marks its first slot, and wakes it.
 //
-// A task that asks for one CPU beside other things goes on with a permit of the fast lane, and stays
-// blocked in the placement lane until it ends: so a thousand that are resumed at once need no thread
-// each. One that asks for parts of a CPU, for several or for none goes on at once, as after get.
+// A task that asks for one CPU beside other things goes on with a permit of the fast lane, and
+// stays blocked in the placement lane until it ends: so a thousand that are resumed at once need no
+// thread each. One that asks for parts of a CPU, for several or for none goes on at once, as after
+// get.
 #pragma once
 
 #include <narke/detail/co_part.hpp>

@@ -43,8 +43,9 @@ bool has_timeout(const task_node& node) noexcept {
   return rules != nullptr && rules->has_timeout();
 }
 
-// Tasks that wait for arguments, or at a co_await, each held so by a looker (see task_node.hpp) while the picture is
-// taken. Let go when the registry's lock is: what was held up goes on from there.
+// Tasks that wait for arguments, or at a co_await, each held so by a looker (see task_node.hpp)
+// while the picture is taken. Let go when the registry's lock is: what was held up goes on from
+// there.
 class held_tasks {
  public:
   static constexpr std::size_t tasks_max = 1'000;  // of what is beyond, nothing is known

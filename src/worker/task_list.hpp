@@ -60,8 +60,8 @@ struct task_listing {
 task_listing listed_tasks(std::size_t most);
 
 /// Whether a task may wait for something that can be looked at, by count_looker and so on. One
-/// without refs for arguments waits for the time of its next attempt alone: a looker would hold that
-/// up.
+/// without refs for arguments waits for the time of its next attempt alone: a looker would hold
+/// that up.
 [[nodiscard]] inline bool may_be_looked_at(const detail::task_node& node) noexcept {
   return node.has_ref_arguments || node.state() == detail::task_state::suspended;
 }
