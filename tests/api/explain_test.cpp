@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 
 #include <atomic>
+#include <chrono>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -55,6 +57,21 @@ TEST_F(explain, names_the_arguments_that_are_missing_and_who_makes_them) {
   EXPECT_THAT(narke::explain(slow), HasSubstr("RUNNING"));
   hold.open();
   EXPECT_EQ(narke::get(sum), 3) << "it was looked at, and goes on";
+}
+
+TEST_F(explain, of_a_task_between_two_attempts_does_not_hold_it_up) {
+  start(2);
+  auto ref = narke::task(
+                 [] {
+                   if (narke::this_task::attempt() < 2'000) throw std::runtime_error{"not yet"};
+                   return narke::this_task::attempt();
+                 },
+                 {.max_retries = -1,
+                  .retry_exceptions = true,
+                  .retry_delay = std::chrono::nanoseconds{0}})
+                 .remote();
+  while (!narke::is_ready(ref)) EXPECT_THAT(narke::explain(ref), HasSubstr("explain_test.cpp"));
+  EXPECT_EQ(narke::get(ref), 2'000);
 }
 
 TEST_F(explain, names_who_holds_a_resource) {

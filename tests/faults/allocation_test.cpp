@@ -1,6 +1,7 @@
 // The n-th allocation fails: of tasks, objects, waiting, actors and what else runs on CPUs.
 #include <faults/allocation_fixture.hpp>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <filesystem>
@@ -183,6 +184,32 @@ TEST_F(allocation_faults, of_streams) {
     EXPECT_LE(taken, 9) << "eight values, or a failure among them";
     auto dropped = narke::task(count_to, {.stream_buffer = 2}).remote(8);
     keep(dropped.next_ready());
+  });
+}
+
+// Frames that are too large for the slabs of nodes, so that each asks for memory.
+narke::co_task<int> with_a_large_frame(narke::object_ref<int> ref) {
+  std::array<int, 500> numbers{};
+  numbers[499] = co_await ref;
+  co_return numbers[499];
+}
+narke::co_task<int> with_parts(narke::object_ref<int> ref) {
+  const int first = co_await with_a_large_frame(ref);
+  std::vector<narke::object_ref<int>> refs;
+  for (int i = 0; i != 10; ++i) refs.push_back(narke::task(add_one).remote(i));
+  int sum = first;
+  for (const int each : co_await std::move(refs)) sum += each;
+  co_return sum;
+}
+
+TEST_F(allocation_faults, of_coroutines) {
+  refuse_each("coroutines", [](kept_refs& keep) {
+    narke::promise<int> promise;
+    auto ref = promise.ref();
+    auto plain = keep(narke::task(with_parts).remote(ref));
+    auto placed = keep(narke::task(with_parts, {.num_cpus = 0.5}).remote(ref));
+    promise.set_value(1);
+    EXPECT_EQ(narke::get(plain) + narke::get(placed), 112);
   });
 }
 
