@@ -16,11 +16,11 @@ std::uint64_t sum_of_all(const parameters& asked) {
   std::vector<std::uint64_t> results(asked.calls);
   std::uint64_t state = 0;
   tbb::flow::graph graph;
-  tbb::flow::function_node<std::uint64_t*> node{
-      graph, tbb::flow::serial, [&state](std::uint64_t* const& result) {
-        *result = state += 1;
-        return tbb::flow::continue_msg{};
-      }};
+  tbb::flow::function_node<std::uint64_t*> node{graph, tbb::flow::serial,
+                                                [&state](std::uint64_t* const& result) {
+                                                  *result = state += 1;
+                                                  return tbb::flow::continue_msg{};
+                                                }};
   for (std::uint64_t& each : results) {
     node.try_put(&each);
     if (asked.one_at_a_time) graph.wait_for_all();

@@ -21,7 +21,7 @@ contender starpu(const parameters& asked) {
             starpu_data_handle_t data = nullptr;
             starpu_variable_data_register(&data, STARPU_MAIN_RAM,
                                           reinterpret_cast<std::uintptr_t>(&value), sizeof value);
-            for (std::size_t i = 0; i != asked.length; ++i) starpu_run(task, nullptr, data);
+            for (std::size_t i = 0; i != asked.length; ++i) starpu_run(task, nullptr, {&data, 1});
             starpu_data_unregister(data);  // waits for all
             measured.stop();
             check(value, asked);

@@ -124,7 +124,8 @@ def run_peer(like, contender, place, peer, repetitions):
         first, times = measure(peer, repetitions)
     except Exception as problem:  # told in its record; the others run
         traceback.print_exc()
-        return [failure(like, contender, place, f"{type(problem).__name__}: {problem}")]
+        first_line = (str(problem).splitlines() or [""])[0]
+        return [failure(like, contender, place, f"{type(problem).__name__}: {first_line}")]
     records = records_of(like, contender, place, peer.items, first, times)
     median = statistics.median(real for real, _ in times)
     print(f"  {records[0]['run_name']}: {median / 1000:.4g} us", flush=True)

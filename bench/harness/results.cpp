@@ -27,9 +27,13 @@ std::string rate_text(double a_second, const char* unit) {
   return fmt::format("{:.3g} G{}/s", a_second, unit);
 }
 
+/// A few; the JSON has all.
 std::string counters_text(const contender_result& one) {
+  constexpr std::size_t counters_max = 4;
   std::string text;
-  for (const auto& [name, value] : one.counters()) text += fmt::format("  {}={:.4g}", name, value);
+  const auto counters = one.counters();
+  if (counters.size() > counters_max) return fmt::format("  {} counters", counters.size());
+  for (const auto& [name, value] : counters) text += fmt::format("  {}={:.4g}", name, value);
   return text;
 }
 
@@ -121,8 +125,7 @@ std::string table_head(const machine_context& context, const std::vector<std::st
 std::string to_table(const workload_result& result) {
   std::string text = fmt::format("\n{} {}", result.name, result.variant);
   for (const auto& [name, value] : result.labels) text += fmt::format("  {}: {}", name, value);
-  text += fmt::format("\n  for one {} of {}{}\n", result.item, result.items,
-                      compared_text(result));
+  text += fmt::format("\n  for one {} of {}{}\n", result.item, result.items, compared_text(result));
   text += fmt::format("  {:<18} {:>10} {:>10} {:>10} {:>10} {:>10} {:>11}\n", "", "median", "min",
                       "max", "CPU", "of first", "difference");
   for (const contender_result& each : result.contenders) text += row(result, each);

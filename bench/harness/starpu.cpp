@@ -1,8 +1,8 @@
 #include "harness/starpu.hpp"
 
-#include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <stdexcept>
@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "harness/cpu.hpp"
+#include "harness/usual_policy.hpp"
 
 namespace bench {
 namespace {
@@ -19,31 +20,13 @@ void check(int code, const char* what) {
   if (code != 0) throw std::runtime_error{fmt::format("{} returned {}", what, code)};
 }
 
-/// Threads that begin while it lives have the usual scheduling policy, whatever this one has.
-/// StarPU's workers poll: by a real-time policy they would not let this thread run.
-class usual_policy {
- public:
-  usual_policy() : policy_{sched_getscheduler(0)} {
-    sched_getparam(0, &parameters_);
-    const sched_param usual{};
-    sched_setscheduler(0, SCHED_OTHER, &usual);
-  }
-  usual_policy(const usual_policy&) = delete;
-  usual_policy& operator=(const usual_policy&) = delete;
-  ~usual_policy() { sched_setscheduler(0, policy_, &parameters_); }
-
- private:
-  int policy_;
-  sched_param parameters_{};
-};
-
 /// StarPU, from the first use to the end of the process.
 class starpu_library {
  public:
   starpu_library() {
     // It writes down what it finds out of the machine; not into the user's own folder.
-    const auto folder = std::filesystem::temp_directory_path() /
-                        fmt::format("narke-bench-starpu-{}", getuid());
+    const auto folder =
+        std::filesystem::temp_directory_path() / fmt::format("narke-bench-starpu-{}", getuid());
     setenv("STARPU_HOME", folder.c_str(), 0);
     setenv("STARPU_SILENT", "1", 0);
     // Its own way of keeping the memory of many tasks small: who submits waits.
@@ -54,7 +37,7 @@ class starpu_library {
     wanted.ncpus = thread_count();
     wanted.ncuda = 0;
     wanted.nopencl = 0;
-    const usual_policy usual;
+    const usual_policy workers;  // which poll
     check(starpu_init(&wanted), "starpu_init");
     starpu_pause();
   }
@@ -109,9 +92,9 @@ void starpu_run(starpu_codelet& what, void* argument) {
   submit(task_of(what, argument));
 }
 
-void starpu_run(starpu_codelet& what, void* argument, starpu_data_handle_t data) {
+void starpu_run(starpu_codelet& what, void* argument, std::span<const starpu_data_handle_t> data) {
   starpu_task* const task = task_of(what, argument);
-  task->handles[0] = data;
+  std::copy(data.begin(), data.end(), task->handles);
   submit(task);
 }
 

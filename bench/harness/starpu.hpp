@@ -4,6 +4,8 @@
 
 #include <starpu.h>
 
+#include <span>
+
 namespace bench {
 
 /// StarPU's workers are awake as long as it lives. The first one starts StarPU; it ends with the
@@ -25,7 +27,7 @@ class starpu_session {
 
 /// Submits a task, which stays StarPU's. `argument` has to live until it has run.
 void starpu_run(starpu_codelet& what, void* argument);
-/// The same on a handle.
-void starpu_run(starpu_codelet& what, void* argument, starpu_data_handle_t data);
+/// The same on as many handles as the codelet has buffers.
+void starpu_run(starpu_codelet& what, void* argument, std::span<const starpu_data_handle_t> data);
 
 }  // namespace bench

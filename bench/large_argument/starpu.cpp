@@ -31,7 +31,7 @@ contender starpu(const parameters& asked) {
             starpu_vector_data_register(&data, STARPU_MAIN_RAM,
                                         reinterpret_cast<std::uintptr_t>(all.data()),
                                         std::uint32_t(all.size()), sizeof(double));
-            for (call& each : calls) starpu_run(task, &each, data);
+            for (call& each : calls) starpu_run(task, &each, {&data, 1});
             starpu_data_unregister(data);  // waits for all
             measured.stop();
             std::vector<double> sums;

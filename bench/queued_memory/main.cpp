@@ -7,13 +7,12 @@ namespace {
 
 std::vector<bench::workload> workloads(const bench::options& chosen) {
   const bench::queued_memory::parameters asked{.tasks = chosen.quick ? 100'000U : 1'000'000U};
-  bench::workload work{
-      .name = "queued_memory",
-      .variant = fmt::format("tasks:{}/{}", asked.tasks, bench::threads_text()),
-      .item = "task",
-      .items = asked.tasks,
-      .compared_counter = "bytes_a_task",
-      .warms_up = false};
+  bench::workload work{.name = "queued_memory",
+                       .variant = fmt::format("tasks:{}/{}", asked.tasks, bench::threads_text()),
+                       .item = "task",
+                       .items = asked.tasks,
+                       .compared_counter = "bytes_a_task",
+                       .warms_up = false};
   for (const bench::queued_memory::runtime& each : bench::queued_memory::runtimes()) {
     work.contenders.push_back(bench::queued_memory::contender_of(each, asked));
   }

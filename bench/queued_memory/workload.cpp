@@ -36,8 +36,8 @@ void check(const std::vector<int>& values, std::size_t tasks) {
 }
 
 const runtime& find(const std::vector<runtime>& all, const std::string& name) {
-  const auto found = std::find_if(all.begin(), all.end(),
-                                  [&](const runtime& each) { return each.name == name; });
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const runtime& each) { return each.name == name; });
   if (found == all.end()) throw std::invalid_argument{fmt::format("no runtime \"{}\"", name)};
   return *found;
 }
@@ -76,8 +76,7 @@ contender contender_of(const runtime& which, const parameters& asked) {
             child alone{{name, std::to_string(tasks)}};
             const std::vector<double> heard = numbers_of(alone.hear());
             alone.wait();
-            const std::chrono::nanoseconds took{
-                std::int64_t(heard.at(1) * double(asked.tasks))};
+            const std::chrono::nanoseconds took{std::int64_t(heard.at(1) * double(asked.tasks))};
             measured.add(took, took);
             measured.count("bytes_a_task", heard.at(0));
           }};

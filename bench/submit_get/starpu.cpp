@@ -1,6 +1,5 @@
 #include "harness/starpu.hpp"
 
-
 #include "submit_get/workload.hpp"
 
 namespace bench::submit_get {

@@ -120,7 +120,8 @@ def to_text(documents):
         lines += ["Emulated devices are made of CPU threads: their times are no GPU's.", ""]
     if any(document["context"]["quick"] for document in documents):
         lines += ["By --quick: a look, no figure to quote.", ""]
-    lines += ["| | median | min – max | CPU time | of the first | difference | moved, or compared |",
+    lines += ["| | median | min – max | CPU time | of the first | difference "
+              "| moved, or compared |",
               "|---|---:|---:|---:|---:|---:|---:|"]
     for key, group in gather(records).items():
         lines += table_of(key, group)

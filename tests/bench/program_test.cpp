@@ -225,9 +225,8 @@ TEST(results, a_counter_may_be_what_is_compared) {
       .name = "w",
       .compared_counter = "bytes_a_task",
       .baseline = "slow",
-      .contenders = {
-          {.contender = "slow", .repetitions = {{100, 100, {{"bytes_a_task", 400}}}}},
-          {.contender = "fast", .repetitions = {{200, 200, {{"bytes_a_task", 100}}}}}}};
+      .contenders = {{.contender = "slow", .repetitions = {{100, 100, {{"bytes_a_task", 400}}}}},
+                     {.contender = "fast", .repetitions = {{200, 200, {{"bytes_a_task", 100}}}}}}};
   EXPECT_THAT(to_table(result), HasSubstr("0.25 x        -300"));
   EXPECT_THAT(to_table(result), HasSubstr("compared by bytes_a_task"));
   EXPECT_EQ(result.compared_field(), "bytes_a_task");

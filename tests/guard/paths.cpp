@@ -144,8 +144,8 @@ void gpu_chain(int tasks) {
                        begin.wait();
                        return gpu.allocate<float>(16);
                      }).remote();
-  const auto step = narke::task(
-      [&executed](narke::gpu_context& gpu, narke::device_span<const float> x) {
+  const auto step =
+      narke::task([&executed](narke::gpu_context& gpu, narke::device_span<const float> x) {
         auto out = gpu.allocate<float>(x.size());
         gpu.emulate([&executed] { executed.fetch_add(1, std::memory_order_relaxed); });
         return out;
@@ -172,9 +172,9 @@ struct path {
   void (*run)(int tasks);
 };
 
-constexpr path paths[] = {{"fan_out", fan_out},         {"chain", chain},
-                          {"nested", nested},           {"actor_calls", actor_calls},
-                          {"gpu_chain", gpu_chain},     {"put_get", put_get}};
+constexpr path paths[] = {{"fan_out", fan_out},     {"chain", chain},
+                          {"nested", nested},       {"actor_calls", actor_calls},
+                          {"gpu_chain", gpu_chain}, {"put_get", put_get}};
 
 /// Counts TASKS and twice TASKS, after a run that fills the pools of both. The advisor is on.
 void count(const path& which, int tasks) {
