@@ -14,7 +14,8 @@ std::vector<bench::workload> workloads(const bench::options& chosen) {
                                 asked.calls, bench::threads_text()),
          .item = "call",
          .items = asked.calls,
-         .contenders = {bench::actor_calls::mutex(asked), bench::actor_calls::narke(asked)}});
+         .contenders = {bench::actor_calls::mutex(asked), bench::actor_calls::onetbb(asked),
+                        bench::actor_calls::narke(asked)}});
   }
   return all;
 }

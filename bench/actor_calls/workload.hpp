@@ -20,6 +20,7 @@ inline void check(std::uint64_t sum, const parameters& asked) {
 }
 
 contender mutex(const parameters& asked);
+contender onetbb(const parameters& asked);
 contender narke(const parameters& asked);
 
 }  // namespace bench::actor_calls

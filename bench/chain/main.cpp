@@ -11,7 +11,7 @@ std::vector<bench::workload> workloads(const bench::options& chosen) {
            .item = "task",
            .items = asked.length,
            .contenders = {bench::chain::openmp(asked), bench::chain::onetbb(asked),
-                          bench::chain::narke(asked)}}};
+                          bench::chain::starpu(asked), bench::chain::narke(asked)}}};
 }
 
 }  // namespace

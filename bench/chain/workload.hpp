@@ -24,6 +24,7 @@ inline void check(std::uint64_t value, const parameters& asked) {
 
 contender openmp(const parameters& asked);
 contender onetbb(const parameters& asked);
+contender starpu(const parameters& asked);
 contender narke(const parameters& asked);
 
 }  // namespace bench::chain

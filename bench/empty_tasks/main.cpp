@@ -11,6 +11,7 @@ std::vector<bench::workload> workloads(const bench::options& chosen) {
            .item = "task",
            .items = asked.tasks,
            .contenders = {bench::empty_tasks::openmp(asked), bench::empty_tasks::onetbb(asked),
+                          bench::empty_tasks::thread_pool(asked), bench::empty_tasks::starpu(asked),
                           bench::empty_tasks::serial(asked), bench::empty_tasks::narke(asked)}}};
 }
 

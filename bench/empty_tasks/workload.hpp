@@ -29,6 +29,8 @@ void check(const Values& values, const parameters& asked) {
 contender serial(const parameters& asked);
 contender openmp(const parameters& asked);
 contender onetbb(const parameters& asked);
+contender thread_pool(const parameters& asked);
+contender starpu(const parameters& asked);
 contender narke(const parameters& asked);
 
 }  // namespace bench::empty_tasks

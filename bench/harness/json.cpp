@@ -50,7 +50,7 @@ json head(const workload_result& result, const contender_result& one, place at, 
           {"variant", result.variant},
           {"contender", one.contender},
           {"baseline", result.baseline},
-          {"compared_by", result.compared_by == measure::real_time ? "real_time" : "cpu_time"},
+          {"compared_by", result.compared_field()},
           {"item", result.item}};
 }
 

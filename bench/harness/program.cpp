@@ -26,6 +26,7 @@ workload_result empty_result(const workload& work) {
           .items = work.items,
           .bytes_an_item = work.bytes_an_item,
           .compared_by = work.compared_by,
+          .compared_counter = work.compared_counter,
           .labels = work.labels,
           .baseline = work.contenders.empty() ? "" : work.contenders.front().name};
 }

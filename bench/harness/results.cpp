@@ -27,9 +27,13 @@ std::string rate_text(double a_second, const char* unit) {
   return fmt::format("{:.3g} G{}/s", a_second, unit);
 }
 
+/// A few; the JSON has all.
 std::string counters_text(const contender_result& one) {
+  constexpr std::size_t counters_max = 4;
   std::string text;
-  for (const auto& [name, value] : one.counters()) text += fmt::format("  {}={:.4g}", name, value);
+  const auto counters = one.counters();
+  if (counters.size() > counters_max) return fmt::format("  {} counters", counters.size());
+  for (const auto& [name, value] : counters) text += fmt::format("  {}={:.4g}", name, value);
   return text;
 }
 
@@ -41,10 +45,13 @@ std::string row(const workload_result& result, const contender_result& one) {
                                  duration_text(real.max), duration_text(one.cpu_ns().median));
   const contender_result* base = result.baseline_result();
   if (base != nullptr && base != &one && base->error.empty()) {
-    const double mine = one.by(result.compared_by).median;
-    const double its = base->by(result.compared_by).median;
-    text += its > 0 ? fmt::format(" {:>8.2f} x {:>11}", mine / its, signed_duration(mine - its))
-                    : fmt::format(" {:>10} {:>11}", "-", signed_duration(mine - its));
+    const double mine = result.compared_value(one);
+    const double its = result.compared_value(*base);
+    const std::string difference = result.compared_counter.empty()
+                                       ? signed_duration(mine - its)
+                                       : fmt::format("{:+.3g}", mine - its);
+    text += its > 0 ? fmt::format(" {:>8.2f} x {:>11}", mine / its, difference)
+                    : fmt::format(" {:>10} {:>11}", "-", difference);
   } else {
     text += fmt::format(" {:>10} {:>11}", "", "");
   }
@@ -53,6 +60,11 @@ std::string row(const workload_result& result, const contender_result& one) {
   }
   if (one.first_real_ns > 0) text += "  first run " + duration_text(one.first_real_ns);
   return text + counters_text(one) + '\n';
+}
+
+std::string compared_text(const workload_result& result) {
+  if (!result.compared_counter.empty()) return "; compared by " + result.compared_counter;
+  return result.compared_by == measure::cpu_time ? "; compared by CPU time" : "";
 }
 
 }  // namespace
@@ -73,6 +85,18 @@ std::map<std::string, double> contender_result::counters() const {
   std::map<std::string, double> medians;
   for (const auto& [name, all] : values) medians[name] = summarise(all).median;
   return medians;
+}
+
+std::string workload_result::compared_field() const {
+  if (!compared_counter.empty()) return compared_counter;
+  return compared_by == measure::real_time ? "real_time" : "cpu_time";
+}
+
+double workload_result::compared_value(const contender_result& one) const {
+  if (compared_counter.empty()) return one.by(compared_by).median;
+  const auto counters = one.counters();
+  const auto found = counters.find(compared_counter);
+  return found == counters.end() ? 0 : found->second;
 }
 
 const contender_result* workload_result::baseline_result() const {
@@ -99,11 +123,9 @@ std::string table_head(const machine_context& context, const std::vector<std::st
 }
 
 std::string to_table(const workload_result& result) {
-  const bool by_cpu = result.compared_by == measure::cpu_time;
   std::string text = fmt::format("\n{} {}", result.name, result.variant);
   for (const auto& [name, value] : result.labels) text += fmt::format("  {}: {}", name, value);
-  text += fmt::format("\n  for one {} of {}{}\n", result.item, result.items,
-                      by_cpu ? "; compared by CPU time" : "");
+  text += fmt::format("\n  for one {} of {}{}\n", result.item, result.items, compared_text(result));
   text += fmt::format("  {:<18} {:>10} {:>10} {:>10} {:>10} {:>10} {:>11}\n", "", "median", "min",
                       "max", "CPU", "of first", "difference");
   for (const contender_result& each : result.contenders) text += row(result, each);

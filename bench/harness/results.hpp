@@ -41,10 +41,15 @@ struct workload_result {
   std::uint64_t items = 1;
   double bytes_an_item = 0;
   measure compared_by = measure::real_time;
+  std::string compared_counter = {};  ///< empty = by a time
   std::map<std::string, std::string> labels = {};
   std::string baseline = {};  ///< the contender that others are compared with
   std::vector<contender_result> contenders = {};
 
+  /// "real_time", "cpu_time", or the name of a counter: the field of the JSON.
+  [[nodiscard]] std::string compared_field() const;
+  /// What `one` is compared by.
+  [[nodiscard]] double compared_value(const contender_result& one) const;
   /// Null when it did not run.
   [[nodiscard]] const contender_result* baseline_result() const;
 };

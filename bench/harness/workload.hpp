@@ -64,6 +64,7 @@ struct workload {
   std::uint64_t items = 1;
   double bytes_an_item = 0;  ///< moved; 0 = bytes do not matter
   measure compared_by = measure::real_time;
+  std::string compared_counter = {};  ///< instead: by a counter of this name, such as bytes_a_task
   /// The others are compared with the first.
   std::vector<contender> contenders = {};
   /// Go into every record: {"device", "emulated"}.

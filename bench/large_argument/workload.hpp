@@ -23,6 +23,9 @@ using values = std::vector<double>;
 void check(const std::vector<double>& sums, const parameters& asked);
 
 contender shared(const parameters& asked);
+contender openmp(const parameters& asked);
+contender onetbb(const parameters& asked);
+contender starpu(const parameters& asked);
 contender narke_put(const parameters& asked);
 contender narke_by_value(const parameters& asked);
 

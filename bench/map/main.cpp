@@ -11,7 +11,8 @@ std::vector<bench::workload> workloads(const bench::options& chosen) {
            .item = "element",
            .items = asked.elements,
            .contenders = {bench::map::onetbb(asked), bench::map::openmp(asked),
-                          bench::map::serial(asked), bench::map::narke(asked)}}};
+                          bench::map::thread_pool(asked), bench::map::serial(asked),
+                          bench::map::narke(asked)}}};
 }
 
 }  // namespace

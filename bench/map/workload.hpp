@@ -25,6 +25,7 @@ void check(const std::vector<std::uint64_t>& values, const parameters& asked);
 contender serial(const parameters& asked);
 contender openmp(const parameters& asked);
 contender onetbb(const parameters& asked);
+contender thread_pool(const parameters& asked);
 contender narke(const parameters& asked);
 
 }  // namespace bench::map

@@ -9,8 +9,9 @@ bench::workload make(const char* variant, const bench::submit_get::parameters& a
           .variant = fmt::format("{}/tasks:{}/{}", variant, asked.tasks, bench::threads_text()),
           .item = "task",
           .items = asked.tasks,
-          .contenders = {bench::submit_get::onetbb(asked), bench::submit_get::std_async(asked),
-                         bench::submit_get::narke(asked)}};
+          .contenders = {bench::submit_get::onetbb(asked), bench::submit_get::openmp(asked),
+                         bench::submit_get::thread_pool(asked), bench::submit_get::starpu(asked),
+                         bench::submit_get::std_async(asked), bench::submit_get::narke(asked)}};
 }
 
 std::vector<bench::workload> workloads(const bench::options& chosen) {

@@ -25,6 +25,9 @@ inline int value_of(int index) {
 
 contender std_async(const parameters& asked);
 contender onetbb(const parameters& asked);
+contender openmp(const parameters& asked);
+contender thread_pool(const parameters& asked);
+contender starpu(const parameters& asked);
 contender narke(const parameters& asked);
 
 }  // namespace bench::submit_get

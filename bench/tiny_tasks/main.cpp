@@ -12,7 +12,8 @@ std::vector<bench::workload> workloads(const bench::options& chosen) {
            .item = "task",
            .items = asked.tasks,
            .contenders = {bench::tiny_tasks::serial(asked), bench::tiny_tasks::openmp(asked),
-                          bench::tiny_tasks::onetbb(asked), bench::tiny_tasks::narke(asked)}}};
+                          bench::tiny_tasks::onetbb(asked), bench::tiny_tasks::thread_pool(asked),
+                          bench::tiny_tasks::starpu(asked), bench::tiny_tasks::narke(asked)}}};
 }
 
 }  // namespace

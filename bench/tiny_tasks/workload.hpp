@@ -30,6 +30,8 @@ inline void check(std::span<const std::uint64_t> values, const parameters& asked
 contender serial(const parameters& asked);
 contender openmp(const parameters& asked);
 contender onetbb(const parameters& asked);
+contender thread_pool(const parameters& asked);
+contender starpu(const parameters& asked);
 contender narke(const parameters& asked);
 
 }  // namespace bench::tiny_tasks

@@ -9,7 +9,8 @@ std::vector<bench::workload> workloads(const bench::options& chosen) {
   return {{.name = "wait_many",
            .variant = fmt::format("refs:{}/{}", asked.refs, bench::threads_text()),
            .item = "round of all refs",
-           .contenders = {bench::wait_many::narke_get(asked), bench::wait_many::narke_wait(asked),
+           .contenders = {bench::wait_many::std_future(asked), bench::wait_many::narke_get(asked),
+                          bench::wait_many::narke_wait(asked),
                           bench::wait_many::narke_as_completed(asked)}}};
 }
 

@@ -45,6 +45,15 @@ def gather(records):
     return groups
 
 
+def amount(field, value):
+    """A value of a field: a time, bytes, or a share."""
+    if field.endswith("_time"):
+        return duration(value)
+    if "bytes" in field:
+        return f"{value:.3g} B" if value < 1000 else f"{value / 1000:.3g} kB"
+    return f"{value:.3g}"
+
+
 def compared(one, first):
     """(ratio, difference) of the medians, as text; empty for the first itself."""
     if first is None or first is one or "error" in first:
@@ -53,7 +62,14 @@ def compared(one, first):
     mine, its = one["median"][by], first["median"][by]
     sign = "-" if mine < its else "+"
     ratio = f"{mine / its:.2f} x" if its > 0 else ""
-    return ratio, sign + duration(abs(mine - its))
+    return ratio, sign + amount(by, abs(mine - its))
+
+
+def told_besides(record):
+    """What the last column has: the counter that is compared, or bytes moved."""
+    if not (by := record["compared_by"]).endswith("_time"):
+        return amount(by, record[by])
+    return rate(record["bytes_per_second"]) if "bytes_per_second" in record else ""
 
 
 def row(name, one, first):
@@ -62,9 +78,8 @@ def row(name, one, first):
     median = one["median"]
     ratio, difference = compared(one, first)
     spread = f"{duration(one['min']['real_time'])} – {duration(one['max']['real_time'])}"
-    moved = rate(median["bytes_per_second"]) if "bytes_per_second" in median else ""
-    return (f"| {name} | {duration(median['real_time'])} | {spread} "
-            f"| {duration(median['cpu_time'])} | {ratio} | {difference} | {moved} |")
+    return (f"| {name} | {duration(median['real_time'])} | {spread} | "
+            f"{duration(median['cpu_time'])} | {ratio} | {difference} | {told_besides(median)} |")
 
 
 def table_of(key, group):
@@ -73,8 +88,9 @@ def table_of(key, group):
     record = next((one["median"] for one in group.values() if "median" in one), {})
     head = f"**{workload}** {variant}".rstrip()
     details = [f"for one {record['item']}"] if record else []
-    if record.get("compared_by") == "cpu_time":
-        details.append("compared by CPU time")
+    if record.get("compared_by", "real_time") != "real_time":
+        by = record["compared_by"].replace("_", " ")
+        details.append(f"compared by {'CPU time' if by == 'cpu time' else by}")
     if record.get("device") == "emulated":
         details.append("emulated devices")
     elif "device" in record:
@@ -104,7 +120,8 @@ def to_text(documents):
         lines += ["Emulated devices are made of CPU threads: their times are no GPU's.", ""]
     if any(document["context"]["quick"] for document in documents):
         lines += ["By --quick: a look, no figure to quote.", ""]
-    lines += ["| | median | min – max | CPU time | of the first | difference | moved |",
+    lines += ["| | median | min – max | CPU time | of the first | difference "
+              "| moved, or compared |",
               "|---|---:|---:|---:|---:|---:|---:|"]
     for key, group in gather(records).items():
         lines += table_of(key, group)

@@ -10,10 +10,10 @@ narke_build_packages=(
 )
 
 # What it takes besides to run the tests.
-narke_test_packages=(libgtest-dev libgmock-dev python3 python3-jsonschema git)
+narke_test_packages=(libgtest-dev libgmock-dev python3 python3-jsonschema git valgrind)
 
 # What it takes besides to build and run the benchmarks.
-narke_bench_packages=(libtbb-dev)
+narke_bench_packages=(libtbb-dev libthread-pool-dev libstarpu-dev)
 
 # What scripts/fuzz needs besides what it takes to build.
 narke_fuzz_packages=(clang-14 libclang-rt-14-dev)

@@ -53,6 +53,12 @@ class Table(unittest.TestCase):
         self.assertIn("1.50 x | +50 ns", text)
         self.assertIn("compared by CPU time", text)
 
+    def test_counters_are_compared_where_the_program_says_so(self):
+        text = table(record("bubble", 1, 1, compared_by="bytes_a_task", bytes_a_task=400),
+                     record("heap", 1, 1, compared_by="bytes_a_task", bytes_a_task=100))
+        self.assertIn("compared by bytes a task", text)
+        self.assertIn("| heap | 1 ns | 1 ns – 1 ns | 1 ns | 0.25 x | -300 B | 100 B |", text)
+
     def test_failures_are_told_and_nothing_is_compared_with_them(self):
         failed = record("bubble", 0, 0, error_occurred=True, error_message="it is wrong")
         text = table(failed, record("heap", 3, 3))

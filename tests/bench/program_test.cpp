@@ -220,6 +220,18 @@ TEST(results, others_are_compared_with_the_first_by_what_was_chosen) {
   EXPECT_THAT(to_table(result), HasSubstr("1.00 x       +0 ns"));
 }
 
+TEST(results, a_counter_may_be_what_is_compared) {
+  workload_result result{
+      .name = "w",
+      .compared_counter = "bytes_a_task",
+      .baseline = "slow",
+      .contenders = {{.contender = "slow", .repetitions = {{100, 100, {{"bytes_a_task", 400}}}}},
+                     {.contender = "fast", .repetitions = {{200, 200, {{"bytes_a_task", 100}}}}}}};
+  EXPECT_THAT(to_table(result), HasSubstr("0.25 x        -300"));
+  EXPECT_THAT(to_table(result), HasSubstr("compared by bytes_a_task"));
+  EXPECT_EQ(result.compared_field(), "bytes_a_task");
+}
+
 TEST(results, without_the_first_nothing_is_compared) {
   const workload_result result{.name = "w",
                                .baseline = "slow",

@@ -57,6 +57,22 @@ class BenchScript(unittest.TestCase):
             self.assertIn(folder, done.stdout)
 
 
+class GuardScript(unittest.TestCase):
+    def test_wrong_options_exit_2_with_the_usage(self):
+        for options in (["--frobnicate"], ["--path", "nowhere"], ["--functions", "many"]):
+            with self.subTest(options=options):
+                done = run([SCRIPTS / "guard", *options])
+                self.assertEqual(done.returncode, 2)
+                self.assertIn("usage: scripts/guard", done.stderr)
+                self.assertEqual(done.stdout, "")
+
+    def test_help_names_every_path(self):
+        done = run([SCRIPTS / "guard", "--help"])
+        self.assertEqual(done.returncode, 0)
+        for path in ("fan_out", "chain", "nested", "actor_calls", "gpu_chain", "put_get"):
+            self.assertIn(path, done.stdout)
+
+
 class Packages(unittest.TestCase):
     """With commands of our own in place of dpkg-query, apt-get, sudo and id."""
 

@@ -1,0 +1,1 @@
+"""What scripts/guard counts, and the bounds that it is held to."""
