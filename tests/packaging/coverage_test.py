@@ -51,6 +51,20 @@ const char* size_word(T value) {
   return "large";
 }
 
+enum class colour { red, green, blue };
+
+int number_of(colour which) {
+  switch (which) {
+    case colour::red:
+      return 1;
+    case colour::green:
+      return 2;
+    case colour::blue:
+      return 3;
+  }
+  return 0;
+}
+
 int caught(bool throws) {
   try {
     if (throws) throw std::runtime_error{"x"};
@@ -73,7 +87,7 @@ int main() {
   the_static();
   size_word(1);
   size_word(100L);
-  return sign(5) - 1 + caught(false);
+  return sign(5) - 1 + caught(false) + number_of(colour::green) - 2;
 }
 """
 
@@ -127,6 +141,9 @@ class Measure(unittest.TestCase):
     def test_a_template_counts_once(self):
         self.assertEqual(self.ways("  if (is_small(value)) {"), [1, 1])
 
+    def test_the_way_past_a_switch_that_names_all_values_is_no_branch(self):
+        self.assertEqual(self.ways("  switch (which) {"), [0, 0, 1])
+
     def test_what_a_catch_clause_does_and_what_follows_counts(self):
         self.assertEqual(self.ways("    if (error.what()[0] == 'y') {"), [0, 0])
         self.assertEqual(self.ran("      return 1;"), 0)
@@ -156,6 +173,12 @@ class Source(unittest.TestCase):
     def test_a_condition_around_a_lambda_keeps_its_lines(self):
         text = "bool b = any_of(v, [](int x) {\n  g();\n  return x;\n}) || c;"
         self.assertEqual(sorted(source.deciding_lines(text)), [1, 2, 3, 4])
+
+    def test_switches_with_a_default_or_numbers_are_not_full(self):
+        full = "switch (f(a)) {\n  case e::a:\n  case x::e::b: {\n  }\n}"
+        self.assertEqual(sorted(source.full_switches(full)), [1])
+        self.assertEqual(source.full_switches(full.replace("e::a", "1")), set())
+        self.assertEqual(source.full_switches(full.replace("case x::e::b", "default")), set())
 
     def test_catch_clauses_are_found(self):
         text = "try {\n  f();\n} catch (const E& e) {\n  if (e) {\n    g();\n  }\n}\nh();"

@@ -9,7 +9,8 @@ for several types) counts once: a branch was taken when one of the copies took i
 2. what the compiler decides where no statement of the source does (source.py): the loop that ends
    the elements of an initialiser list, the guard of a static, the members of a defaulted
    comparison, which way a scope is left;
-3. functions that the compiler made, and code of headers outside of src that is put in line.
+3. the way past all cases of a `switch` without `default` that names every value of an enumeration;
+4. functions that the compiler made, and code of headers outside of src that is put in line.
 """
 
 import collections
@@ -24,6 +25,7 @@ class Counts:
         self.text = text
         self.deciding = source.deciding_lines(text)
         self.catching = source.catching_lines(text)
+        self.full_switches = source.full_switches(text)
         self.lines = collections.defaultdict(int)
         self.branches = {}
 
@@ -80,7 +82,10 @@ def add_function(counts, function, counted):
         # The last statement that decides: the compiler may add the place where a variable stands.
         deciding = [line for line in here[block] if line in counts.deciding]
         if deciding:
-            decisions[deciding[-1]].append([max(0, arc.count) for arc in ways])
+            taken = [max(0, arc.count) for arc in ways]
+            if len(ways) > 2 and deciding[-1] in counts.full_switches and taken[0] == 0:
+                taken = taken[1:]  # the first way is that of the default
+            decisions[deciding[-1]].append(taken)
     for line, found in decisions.items():
         for index, ways in enumerate(found):
             counts.add_branch((function.start, line, index, len(found), len(ways)), ways)

@@ -1,5 +1,5 @@
-"""What the source says of its branches: on which lines a statement decides, and where exceptions
-are caught. It is read as far as semicolons, braces and a few words."""
+"""What the source says of its branches: on which lines a statement decides, where exceptions are
+caught, which switches name every value. It is read as far as semicolons, braces and a few words."""
 
 import re
 
@@ -72,10 +72,31 @@ def catching_lines(text):
     code = without_comments_and_literals(text)
     lines = set()
     for found in re.finditer(r"\bcatch\s*\([^()]*\)\s*\{", code):
-        depth, at = 1, found.end()
-        while depth and at < len(code):
-            depth += {"{": 1, "}": -1}.get(code[at], 0)
-            at += 1
         first = code.count("\n", 0, found.end()) + 1
-        lines.update(range(first, first + code.count("\n", found.end(), at) + 1))
+        last = first + code.count("\n", found.end(), end_of(code, found.end()))
+        lines.update(range(first, last + 1))
+    return lines
+
+
+def end_of(code, at):
+    """Behind the brace that closes what stands at AT."""
+    depth = 1
+    while depth and at < len(code):
+        depth += {"{": 1, "}": -1}.get(code[at], 0)
+        at += 1
+    return at
+
+
+def full_switches(text):
+    """The lines of those `switch`es over an enumeration that have no `default`: the compiler's
+    -Wswitch, which is an error here, holds them to name every value."""
+    code = without_preprocessor(without_comments_and_literals(text))
+    lines = set()
+    for found in re.finditer(r"\bswitch\s*\(", code):
+        begin = code.index("{", found.end())
+        body = code[begin:end_of(code, begin + 1)]
+        labels = re.findall(r"\bcase\b([^;{}]*?)(?<!:):(?!:)", body)
+        if labels and "default" not in body and all("::" in label for label in labels):
+            first = code.count("\n", 0, found.start()) + 1
+            lines.update(range(first, code.count("\n", 0, begin) + 2))
     return lines
