@@ -42,7 +42,8 @@ bool stop_requested() noexcept {
 std::stop_token stop_token() {
   if (internal::execution* current = this_thread_state.current) {
     std::stop_token token = internal::cancel_tree::token_of(*current);
-    if (current_phase.load(std::memory_order_seq_cst) != runtime_phase::running) {
+    // In a worker process no runtime runs, and none ends.
+    if (current_phase.load(std::memory_order_seq_cst) == runtime_phase::draining) {
       internal::cancel_tree::stop_all_tokens();  // shutdown has looked before this one was there
     }
     return token;

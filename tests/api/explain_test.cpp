@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <stdexcept>
@@ -139,6 +140,68 @@ TEST_F(explain, tells_a_call_that_waits_for_its_turn) {
   EXPECT_EQ(narke::get(second), 1);
 }
 
+class slow_to_begin {
+ public:
+  explicit slow_to_begin(int) {}
+  int add(int x) { return ++calls_ + x; }
+  void lose(const narke_test::gate::waiter_type& waiter, const narke_test::tally& begun) {
+    begun.add();
+    waiter();
+  }
+
+ private:
+  int calls_ = 0;
+};
+
+TEST_F(explain, tells_what_an_actor_waits_for_that_is_not_there_yet) {
+  narke::init({.num_cpus = 2, .resources = {{"license", 1}}});
+  narke::promise<int> outside;
+  auto a = narke::actor<slow_to_begin>({.name = "late"}).remote(outside.ref());
+  auto call = a.task(&slow_to_begin::add).remote(1);
+  EXPECT_THAT(narke::explain(call),
+              HasSubstr("actor 'late' waits for the arguments of its constructor"));
+  outside.set_value(0);
+  EXPECT_EQ(narke::get(call), 2);
+  auto holder =
+      narke::actor<slow_to_begin>({.resources = {{"license", 1}}, .name = "first"}).remote(0);
+  narke::get(holder.task(&slow_to_begin::add).remote(0));
+  auto b = narke::actor<slow_to_begin>({.resources = {{"license", 1}}, .name = "second"}).remote(0);
+  auto waits = b.task(&slow_to_begin::add).remote(1);
+  EXPECT_THAT(narke::explain(waits), HasSubstr("actor 'second' waits for its resources"));
+  narke::kill(holder);
+  EXPECT_EQ(narke::get(waits), 2);
+}
+
+TEST_F(explain, tells_that_calls_keep_their_order) {
+  start(2);
+  narke::promise<int> outside;
+  auto a = narke::actor<slow_to_begin>({.name = "shop"}).remote(0);
+  narke::get(a.task(&slow_to_begin::add).remote(0));
+  auto waits = a.task(&slow_to_begin::add).remote(outside.ref());
+  auto behind = a.task(&slow_to_begin::add).remote(1);
+  EXPECT_THAT(narke::explain(waits), HasSubstr("a value that nobody has set yet"));
+  EXPECT_THAT(narke::explain(behind),
+              HasSubstr("an earlier call of the same submitter waits for an argument"));
+  outside.set_value(1);
+  EXPECT_EQ(narke::get(waits), 3);
+  EXPECT_EQ(narke::get(behind), 4);
+}
+
+TEST_F(explain, counts_the_calls_before_one) {
+  start(2);
+  narke_test::gate hold;
+  const narke_test::tally begun;
+  auto a = narke::actor<slow_to_begin>({.name = "shop"}).remote(0);
+  auto runs = a.task(&slow_to_begin::lose).remote(hold.waiter(), begun);
+  begun.wait_for(1);
+  auto first = a.task(&slow_to_begin::add).remote(1);
+  auto second = a.task(&slow_to_begin::add).remote(1);
+  EXPECT_THAT(narke::explain(second),
+              HasSubstr("1 calls are before it in the mailbox of actor 'shop', and 1 run"));
+  hold.open();
+  EXPECT_EQ(narke::get(second), 3);
+}
+
 TEST_F(explain, tells_a_queued_task_who_runs) {
   start(1);
   narke_test::busy_cpus busy{1};
@@ -164,6 +227,134 @@ TEST_F(explain, tells_on_which_gpu_a_task_ran) {
   auto made = narke::task([](narke::gpu_context& gpu) { return gpu.allocate<int>(4); }).remote();
   narke::get(made);
   EXPECT_THAT(narke::explain(made), HasSubstr("on GPU 0, of 2"));
+}
+
+TEST_F(explain, says_of_a_producer_that_it_waits_itself_and_of_a_promise_that_nobody_has_set_it) {
+  start(2);
+  narke::promise<int> outside;
+  auto middle = narke::task(add, {.name = "middle"}).remote(outside.ref(), 1);
+  auto last = narke::task(add, {.name = "last"}).remote(middle, 1);
+  EXPECT_THAT(narke::explain(middle), HasSubstr("a value that nobody has set yet"));
+  EXPECT_THAT(narke::explain(last),
+              AllOf(HasSubstr("task 'middle'"), HasSubstr("which waits for arguments itself")));
+  outside.set_value(1);
+  EXPECT_EQ(narke::get(last), 3);
+}
+
+TEST_F(explain, tells_of_a_failure_that_is_no_exception_of_the_standard_library) {
+  start(1);
+  auto failed = narke::task([]() -> int { throw 7; }).remote();
+  EXPECT_THROW(narke::get(failed), int);
+  EXPECT_THAT(narke::explain(failed), AllOf(HasSubstr("FAILED"), HasSubstr("no std::exception")));
+}
+
+TEST_F(explain, names_the_equal_request_that_is_older) {
+  narke::init({.num_cpus = 2, .resources = {{"license", 1}}});
+  narke_test::gate hold;
+  const narke_test::tally begun;
+  auto holder = narke::task(
+                    [=, wait = hold.waiter()] {
+                      begun.add();
+                      wait();
+                    },
+                    {.resources = {{"license", 1}}})
+                    .remote();
+  begun.wait_for(1);
+  const auto licensed = [](const char* name) {
+    return narke::task([] {}, {.resources = {{"license", 1}}, .name = name}).remote();
+  };
+  auto older = licensed("older");
+  auto younger = licensed("younger");
+  EXPECT_THAT(narke::explain(younger),
+              AllOf(HasSubstr("\n  task 'older' "), HasSubstr("asks for the same and is older")));
+  hold.open();
+  narke::get(younger);
+}
+
+TEST_F(explain, names_eight_holders_and_counts_the_others) {
+  narke::init({.num_cpus = 1, .resources = {{"seat", 10}}});
+  narke_test::gate hold;
+  const narke_test::tally begun;
+  std::vector<narke::object_ref<void>> holders;
+  for (int i = 0; i < 10; ++i) {
+    holders.push_back(narke::task(
+                          [=, wait = hold.waiter()] {
+                            begun.add();
+                            wait();
+                          },
+                          {.num_cpus = 0, .resources = {{"seat", 1}}, .name = "guest"})
+                          .remote());
+  }
+  begun.wait_for(10);
+  auto late = narke::task([] {}, {.num_cpus = 0, .resources = {{"seat", 2}}}).remote();
+  EXPECT_THAT(narke::explain(late),
+              AllOf(HasSubstr("seat: 2 asked, 0 free"), HasSubstr(" and 2 others")));
+  hold.open();
+  narke::get(late);
+}
+
+TEST_F(explain, tells_who_collects_cpus_and_who_waits_behind) {
+  start(2);
+  narke_test::busy_cpus busy{1};
+  auto large = narke::task([] {}, {.num_cpus = 2, .name = "large"}).remote();
+  EXPECT_TRUE(narke_test::eventually([&] {
+    return narke::explain(large).find("it lacks CPUs only") != std::string::npos;
+  })) << narke::explain(large);
+  auto small = narke::task([] {}, {.num_cpus = 0.5, .name = "small"}).remote();
+  EXPECT_TRUE(narke_test::eventually([&] {
+    return narke::explain(small).find("free CPUs are kept for task 'large'") != std::string::npos;
+  })) << narke::explain(small);
+  busy.release();
+  narke::get(large);
+  narke::get(small);
+}
+
+TEST_F(explain, tells_that_actors_hold_cpus_for_life) {
+  start(2);
+  auto c = narke::actor<counter>({.num_cpus = 1, .name = "owner"}).remote();
+  narke::get(c.task(&counter::value).remote());
+  auto both = narke::task([] {}, {.num_cpus = 2}).remote();
+  EXPECT_TRUE(narke_test::eventually([&] {
+    return narke::explain(both).find("CPUs that actors hold") != std::string::npos;
+  })) << narke::explain(both);
+  EXPECT_THAT(narke::explain(both), HasSubstr("actor 'owner'"));
+  narke::kill(c);
+  narke::get(both);
+}
+
+TEST_F(explain, tells_that_a_bundle_is_in_use) {
+  start(2);
+  const narke::placement_group group{{{.num_cpus = 1}}};
+  narke::get(group.ready());
+  narke_test::gate hold;
+  const narke_test::tally begun;
+  const auto scheduling = narke::scheduling::bundle(group, 0);
+  auto first = narke::task(
+                   [=, wait = hold.waiter()] {
+                     begun.add();
+                     wait();
+                   },
+                   {.scheduling = scheduling})
+                   .remote();
+  begun.wait_for(1);
+  auto second = narke::task([] {}, {.scheduling = scheduling}).remote();
+  EXPECT_THAT(narke::explain(second), HasSubstr("the bundle of its placement group is in use"));
+  hold.open();
+  narke::get(second);
+}
+
+TEST_F(explain, tells_that_the_store_is_full) {
+  constexpr std::size_t mib = std::size_t{1} << 20;
+  narke::init({.num_cpus = 2, .object_store_memory = mib});
+  auto full = narke::task([] { return std::vector<char>(2 * mib); }).remote();
+  narke::get(full);
+  narke_test::busy_cpus busy{1};
+  auto next = narke::task([] {}, {.name = "next"}).remote();
+  EXPECT_THAT(narke::explain(next),
+              AllOf(HasSubstr("PENDING_OBJ_STORE_MEM_AVAIL"), HasSubstr("the object store is full"),
+                    HasSubstr(std::to_string(mib) + " bytes")));
+  full = {};
+  narke::get(next);
 }
 
 // A cancel, the last argument, and several who look, at once: each task runs once, or is cancelled.
@@ -254,6 +445,38 @@ TEST_F(task_list, has_those_that_wait_run_and_ended_by_the_names_of_ray) {
   hold.open();
   narke::get(waits);
   narke::get(queued);
+}
+
+TEST_F(task_list, tells_what_tasks_ask_for_and_that_calls_ask_for_nothing_of_their_own) {
+  narke::init({.num_cpus = 2, .resources = {{"license", 2}}});
+  narke_test::gate hold;
+  const narke_test::tally begun;
+  auto c = narke::actor<counter>({.resources = {{"license", 1}}, .name = "shop"}).remote();
+  auto call = c.task(&counter::wait).remote(hold.waiter(), begun);
+  auto held = narke::task(
+                  [=, wait = hold.waiter()] {
+                    begun.add();
+                    wait();
+                  },
+                  {.memory = 1000, .resources = {{"license", 0.5}}, .name = "held"})
+                  .remote();
+  begun.wait_for(2);
+  auto too_many = narke::task([] {}, {.resources = {{"license", 2}}, .name = "too many"}).remote();
+  const json all = tasks();
+  EXPECT_EQ(named(all, "held").at("required_resources"),
+            (json{{"CPU", 1.0}, {"memory", 1000.0}, {"license", 0.5}}));
+  const auto its = std::find_if(all.begin(), all.end(), [](const json& each) {
+    return each.at("type") == "ACTOR_TASK" && each.at("state") == "RUNNING";
+  });
+  ASSERT_NE(its, all.end());
+  EXPECT_EQ(its->at("required_resources"), json::object());
+  EXPECT_EQ(named(all, "too many").at("state"), "PENDING_NODE_ASSIGNMENT");
+  EXPECT_THAT(named(all, "too many").at("reason").get<std::string>(),
+              HasSubstr("license: 2 asked, 0.5 free"));
+  hold.open();
+  narke::get(call);
+  narke::kill(c);
+  narke::get(too_many);
 }
 
 TEST_F(task_list, tells_who_waits_in_get_and_in_wait) {

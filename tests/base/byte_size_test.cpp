@@ -1,6 +1,7 @@
 #include "base/byte_size.hpp"
 
 #include <stdexcept>
+#include <string>
 
 #include <gtest/gtest.h>
 
@@ -33,6 +34,16 @@ TEST(byte_size, what_is_no_size_is_refused_by_name) {
       EXPECT_EQ(std::string{caught.what()}.find("--memory: '"), 0U);
       EXPECT_EQ(std::string{caught.what()}.find('\x1b'), std::string::npos);
     }
+  }
+}
+
+TEST(byte_size, a_long_text_is_cut_in_the_message) {
+  try {
+    parse_byte_size(std::string(200, 'x'), "--memory");
+    ADD_FAILURE() << "taken for a size";
+  } catch (const std::invalid_argument& caught) {
+    EXPECT_NE(std::string{caught.what()}.find("'" + std::string(60, 'x') + "…'"),
+              std::string::npos);
   }
 }
 

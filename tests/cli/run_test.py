@@ -2,6 +2,7 @@
 """run_test.py PROGRAM SOURCE_DIR: `narke run` as a user meets it, with real processes. Nothing is
 decided by time: jobs wait at named pipes."""
 import os
+import re
 import resource
 import stat
 import subprocess
@@ -95,6 +96,13 @@ class JobFile(RunTest):
             self.assertIn(part, result.stderr)
         self.assertFalse((self.folder / "ran").exists())
         self.assertFalse((self.folder / "jobs.narke").exists())
+
+    def test_names_ten_wrong_lines_and_counts_the_others(self):
+        self.write(*["a\0b"] * 13)
+        result = self.expect(2, "jobs")
+        self.assertIn("line 10: ", result.stderr)
+        self.assertNotIn("line 11: ", result.stderr)
+        self.assertIn("and 3 more", result.stderr)
 
     def test_that_cannot_be_read_is_named(self):
         self.assertIn("'no-such'", self.expect(2, "no-such").stderr)
@@ -196,6 +204,15 @@ class Resources(RunTest):
         self.assertEqual(began({"SLURM_CPUS_ON_NODE": "1"})["cpus"], 1)
         self.assertEqual(began({"SLURM_CPUS_PER_TASK": "1"})["cpus"], 1)
 
+    def test_a_plan_may_be_of_a_command_or_of_what_is_piped_in(self):
+        result = self.expect(0, "--dry-run", "--", "touch", "a b")
+        self.assertRegex(result.stdout, r"\n +1  at once +no GPU +touch 'a b'\n$")
+        asks = ["--num-gpus", "9", "--emulated-gpus", "2", "--", "true"]
+        self.assertIn("asks GPU: 9", self.expect(2, "--dry-run", *asks).stderr)
+        result = self.expect(0, "--dry-run", "-", input="echo 1\necho 2\n")
+        self.assertEqual(re.findall(r"echo \d", result.stdout), ["echo 1", "echo 2"])
+        self.assertEqual([file.name for file in self.folder.iterdir()], [])
+
     def test_a_plan_runs_nothing(self):
         self.write("touch ran", "#NARKE --num-gpus 1 --num-cpus 0", "touch ran", "touch ran")
         result = self.expect(0, "--dry-run", "--emulated-gpus", "1", "jobs")
@@ -265,6 +282,25 @@ class Resume(RunTest):
         (self.folder / "jobs.narke" / "state.jsonl").write_text("a diary\n", encoding="utf-8")
         self.assertIn("state.jsonl", self.expect(2, "--resume", "jobs").stderr)
         self.assertEqual(self.read("jobs.narke/state.jsonl"), "a diary\n")
+
+    def test_tells_of_records_that_cannot_be_read_and_runs_their_jobs(self):
+        self.write("echo a", "echo b")
+        self.expect(0, "jobs")
+        state = self.read("jobs.narke/state.jsonl").splitlines(keepends=True)
+        damaged = [line if "echo b" not in line else line.replace('"state"', '"stale"')
+                   for line in state]
+        self.assertNotEqual(damaged, state)
+        (self.folder / "jobs.narke/state.jsonl").write_text("".join(damaged), encoding="utf-8")
+        events = self.expect_events(0, "--resume", "jobs")
+        self.assertIn("1 records of the earlier run cannot be read; their jobs run again",
+                      [event["text"] for event in by_kind(events, "message")])
+        self.assertEqual([event["command"] for event in by_kind(events, "job_began")], ["echo b"])
+
+    def test_of_a_state_that_is_no_file_is_refused(self):
+        self.write("echo a")
+        (self.folder / "jobs.narke").mkdir(0o700)
+        os.mkfifo(self.folder / "jobs.narke" / "state.jsonl")
+        self.assertIn("is not a file of this user", self.expect(2, "--resume", "jobs").stderr)
 
     def test_of_a_run_that_still_goes_on_is_refused(self):
         self.gates("gate", "ran")
@@ -345,6 +381,44 @@ class WhatGoesWrong(RunTest):
         (self.folder / "open").mkdir()
         (self.folder / "open").chmod(0o777)
         self.assertIn("written to by others", self.expect(1, "--logs", "open", "jobs").stderr)
+
+    def test_logs_that_are_gone_stop_the_run(self):
+        self.write("rm -r jobs.narke", "touch ran", "touch ran")
+        result = self.expect(1, "--jobs", "1", "jobs")
+        self.assertIn("cannot create 'jobs.narke/2-touch.out'", result.stderr)
+        self.assertIn("2 not run", result.stderr)
+        self.assertFalse((self.folder / "ran").exists())
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can give a folder away")
+    def test_a_place_of_another_user_is_refused(self):
+        self.write("true")
+        (self.folder / "theirs").mkdir(0o700)
+        os.chown(self.folder / "theirs", 12345, 12345)
+        self.assertIn("belongs to another user", self.expect(1, "--logs", "theirs", "jobs").stderr)
+
+    def test_without_a_standard_error_nothing_is_written_into_a_file(self):
+        self.write("#NARKE --num-gpus x", "true", name="wrong")
+        self.write("echo out; echo err >&2")
+        for code, jobs in ((2, "wrong"), (0, "jobs")):
+            process = self.start(jobs, stderr=None, preexec_fn=lambda: os.close(2))
+            self.assertEqual(process.wait(), code)
+        self.assertEqual(self.read("jobs.narke/1-echo.out"), "out\n")
+        self.assertEqual(self.read("jobs.narke/1-echo.err"), "err\n")
+        for file in self.folder.glob("jobs.narke/*"):
+            self.assertNotIn("narke: ", file.read_text(encoding="utf-8"))
+
+    def test_too_few_descriptors_are_told(self):
+        self.write("true", "true")
+        told = set()
+        for few in range(6, 40):
+            result = self.run_to_end("jobs", preexec_fn=lambda few=few: resource.setrlimit(
+                resource.RLIMIT_NOFILE, (few, few)))
+            if result.returncode == 0:
+                break
+            told.update(line for line in result.stderr.splitlines() if "open files" in line)
+        self.assertEqual(result.returncode, 0)
+        for part in ("cannot read the jobs", "state.jsonl", "did not start: Too many open files"):
+            self.assertTrue(any(part in line for line in told), (part, told))
 
     def test_a_full_standard_output_ends_the_run(self):
         self.write("true", "true")

@@ -249,6 +249,117 @@ TEST(report, links_that_name_no_gpu_are_left_out_of_the_matrix) {
   EXPECT_THAT(link_matrix(described), Not(HasSubstr("NV1")));
 }
 
+TEST(report, numbers_of_cpus_are_shown_in_ranges) {
+  machine described = two_gpu_machine();
+  described.numa_nodes[0].pus = {8, 3, 1, 2, 0};
+  described.numa_nodes[1].pus = {};
+  described.numa_nodes[1].memory_bytes = 0;
+  EXPECT_THAT(report_text(inputs_of(described)),
+              AllOf(HasSubstr("NUMANode 0: 32 GiB, CPUs 0-3,8\n"),
+                    HasSubstr("NUMANode 1: unknown size, no CPUs\n")));
+}
+
+// As of a topology file of another machine, which says less.
+TEST(report, what_a_machine_does_not_say_of_itself_is_said_to_be_unknown) {
+  machine described = two_gpu_machine();
+  described.is_this_system = false;
+  described.source = "cluster.xml";
+  described.hostname.clear();
+  described.architecture.clear();
+  described.memory_bytes = 0;
+  described.packages[1] = {.os_index = -1, .model = "", .cores = 1, .pus = 1};
+  described.gpus[1] = {.index = 1};
+  described.limits = {.cpuset_cpus = 2, .usable_cpus = 1, .usable_memory_bytes = 1 << 20};
+  const std::string text = report_text(inputs_of(described));
+  EXPECT_THAT(text, HasSubstr("Machine without a name (unknown size, unknown architecture, from "
+                              "cluster.xml)\n"));
+  EXPECT_THAT(text, HasSubstr("  Package 1: 1 core, 1 thread\n"));
+  EXPECT_THAT(text, HasSubstr("  GPU 1: unknown model\n"));
+  EXPECT_THAT(text, HasSubstr("\nUsable\n  1 CPU: cpuset 2\n  1 MiB of memory\n"));
+  const std::string as_json = report_json(inputs_of(described));
+  ASSERT_TRUE(keeps_schema("report.schema.json", as_json));
+  const json report = json::parse(as_json);
+  EXPECT_EQ(report.at("machine").at("is_this_system"), false);
+  EXPECT_EQ(report.at("machine").at("hostname"), nullptr);
+  EXPECT_EQ(report.at("machine").at("packages")[1].at("os_index"), nullptr);
+  EXPECT_EQ(report.at("machine").at("packages")[1].at("model"), nullptr);
+  EXPECT_EQ(report.at("machine").at("limits").at("cpuset_cpus"), 2);
+  EXPECT_EQ(report.at("gpus")[1].at("name"), nullptr);
+  EXPECT_EQ(report.at("gpus")[1].at("uuid"), nullptr);
+}
+
+TEST(report, a_link_of_no_kind_is_told_by_what_it_can) {
+  machine described = two_gpu_machine();
+  described.gpu_links = {{.from = 0, .to = 1, .peer_access = true},
+                         {.from = 1, .to = 0, .peer_access = false},
+                         {.from = -1, .to = 0, .kind = "NV1"},
+                         {.from = 0, .to = -1, .kind = "NV1"}};
+  EXPECT_THAT(link_matrix(described),
+              AllOf(HasSubstr("GPU0       X   P2P"), HasSubstr("GPU1       ?     X")));
+  const std::string text = report_json(inputs_of(described));
+  ASSERT_TRUE(keeps_schema("report.schema.json", text));
+  const json links = json::parse(text).at("gpu_links");
+  ASSERT_EQ(links.size(), 2U) << "those that name no GPU are left out";
+  EXPECT_EQ(links[1].at("peer_access"), false);
+}
+
+TEST(report, a_gpu_that_had_no_task_is_closed) {
+  const machine described = two_gpu_machine();
+  report_inputs inputs = inputs_of(described);
+  inputs.runtime = runtime_facts{.num_cpus = 1, .workers = 1};
+  inputs.runtime->gpus = {{.index = 0}, {.index = 1, .is_lost = true}};
+  const std::string text = report_json(inputs);
+  ASSERT_TRUE(keeps_schema("report.schema.json", text));
+  EXPECT_EQ(json::parse(text).at("runtime").at("gpus")[0].at("state"), "closed");
+  EXPECT_THAT(report_text(inputs), AllOf(Not(HasSubstr("GPU 0: closed")),
+                                         Not(HasSubstr("GPU tasks")), HasSubstr("GPU 1: lost")));
+}
+
+TEST(report, tasks_and_advice_come_with_their_places_and_times) {
+  const machine described = two_gpu_machine();
+  report_inputs inputs = inputs_of(described);
+  const auto here = source_location::current();
+  inputs.advice = {{.code = "get-in-loop", .message = "use wait", .location = here, .count = 8},
+                   {.code = "tasks-too-fine", .message = "do more", .location = {}, .count = 1}};
+  inputs.tasks = task_list_facts{};
+  inputs.tasks->left_out = 3;
+  inputs.tasks->tasks = {{.id = 1,
+                          .name = "waits",
+                          .state = "PENDING_ARGS_AVAIL",
+                          .required_resources = {{"CPU", 0.5}},
+                          .waits_for = {7},
+                          .reason = "waits for task 7"},
+                         {.id = 2,
+                          .parent_id = 1,
+                          .name = "counter.add",
+                          .is_actor_call = true,
+                          .state = "FINISHED",
+                          .file = "main.cpp",
+                          .line = 5,
+                          .thread = "worker 0",
+                          .started_ago_ms = 2'000.0,
+                          .ended_ago_ms = 500.0}};
+  const std::string text = report_json(inputs);
+  ASSERT_TRUE(keeps_schema("report.schema.json", text));
+  const json report = json::parse(text);
+  EXPECT_EQ(report.at("advice")[0].at("line"), here.line());
+  EXPECT_EQ(report.at("advice")[1].at("file"), nullptr);
+  EXPECT_EQ(report.at("tasks_left_out"), 3);
+  const json& waits = report.at("tasks")[0];
+  EXPECT_EQ(waits.at("parent_task_id"), nullptr);
+  EXPECT_EQ(waits.at("type"), "NORMAL_TASK");
+  EXPECT_EQ(waits.at("file"), nullptr);
+  EXPECT_EQ(waits.at("start_time_ms"), nullptr);
+  EXPECT_EQ(waits.at("waits_for"), json({7}));
+  EXPECT_EQ(waits.at("required_resources"), (json{{"CPU", 0.5}}));
+  const json& ended = report.at("tasks")[1];
+  EXPECT_EQ(ended.at("parent_task_id"), 1);
+  EXPECT_EQ(ended.at("type"), "ACTOR_TASK");
+  EXPECT_EQ(ended.at("worker"), "worker 0");
+  EXPECT_EQ(ended.at("start_time_ms"), 1'700'000'000'000.0 - 2'000.0);
+  EXPECT_EQ(ended.at("end_time_ms"), 1'700'000'000'000.0 - 500.0);
+}
+
 TEST(report, it_holds_no_environment) {
   ::setenv("NARKE_TEST_SECRET", "hunter2-hunter2", 1);
   const machine described = two_gpu_machine();

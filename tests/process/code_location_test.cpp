@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <dlfcn.h>
+
 #include <cstdlib>
+#include <string>
 #include <vector>
 
 #include <narke/detail/isolated_actor.hpp>
@@ -41,6 +44,21 @@ TEST(code_location, of_another_program_is_not_found) {
   code_location location = locate(&here);
   location.build_id.assign(20, std::byte{1});
   EXPECT_THROW(find(location), narke::error);
+}
+
+TEST(code_location, of_a_library_without_a_build_id_is_refused_by_name) {
+  void* library = ::dlopen(NARKE_NO_BUILD_ID, RTLD_NOW | RTLD_LOCAL);
+  ASSERT_NE(library, nullptr) << ::dlerror();
+  void* inside = ::dlsym(library, "narke_test_nameless");
+  ASSERT_NE(inside, nullptr);
+  try {
+    static_cast<void>(locate(reinterpret_cast<code_address>(inside)));
+    ADD_FAILURE() << "it was found";
+  } catch (const narke::error& refused) {
+    EXPECT_NE(std::string{refused.what()}.find("narke_no_build_id"), std::string::npos);
+    EXPECT_NE(std::string{refused.what()}.find("--build-id"), std::string::npos);
+  }
+  ::dlclose(library);
 }
 
 TEST(code_location, outside_of_code_is_not_found) {

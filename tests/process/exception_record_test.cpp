@@ -77,4 +77,26 @@ TEST(exception_record, names_the_type_of_others) {
   EXPECT_NE(narke_error_after(std::make_exception_ptr(silent{})).find("silent"), std::string::npos);
 }
 
+struct wordless : std::runtime_error {
+  wordless() : runtime_error{"unheard"} {}
+  const char* what() const noexcept override { return nullptr; }
+};
+
+TEST(exception_record, of_a_what_that_is_null_has_the_name_of_its_type_alone) {
+  try {
+    std::rethrow_exception(there_and_back(std::make_exception_ptr(wordless{})));
+  } catch (const narke::error& caught) {
+    EXPECT_NE(std::string{caught.what()}.find("wordless"), std::string::npos) << caught.what();
+    EXPECT_EQ(std::string{caught.what()}.find("unheard"), std::string::npos) << caught.what();
+  }
+}
+
+TEST(exception_record, of_what_is_no_exception_of_the_library_has_the_name_of_its_type) {
+  try {
+    std::rethrow_exception(there_and_back(std::make_exception_ptr(7)));
+  } catch (const narke::error& caught) {
+    EXPECT_NE(std::string{caught.what()}.find("int"), std::string::npos) << caught.what();
+  }
+}
+
 }  // namespace

@@ -3,12 +3,17 @@
 #include <gtest/gtest.h>
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <csignal>
 #include <cstring>
+#include <fstream>
 #include <string>
+#include <system_error>
 #include <thread>
 
 namespace {
@@ -57,6 +62,22 @@ void send_raw(int socket, const raw_head& head, const std::string& body = {},
     std::memcpy(CMSG_DATA(entry), descriptors.data(), sizeof(int) * descriptors.size());
   }
   EXPECT_EQ(::sendmsg(socket, &message, 0), static_cast<ssize_t>(all.size()));
+}
+
+void send_descriptor(int socket, const std::string& body, int descriptor) {
+  iovec part{const_cast<char*>(body.data()), body.size()};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  char room[CMSG_SPACE(sizeof(int))];
+  message.msg_control = room;
+  message.msg_controllen = sizeof room;
+  cmsghdr* entry = CMSG_FIRSTHDR(&message);
+  entry->cmsg_level = SOL_SOCKET;
+  entry->cmsg_type = SCM_RIGHTS;
+  entry->cmsg_len = CMSG_LEN(sizeof(int));
+  std::memcpy(CMSG_DATA(entry), &descriptor, sizeof descriptor);
+  EXPECT_EQ(::sendmsg(socket, &message, 0), static_cast<ssize_t>(body.size()));
 }
 
 int open_descriptors() {
@@ -179,6 +200,147 @@ TEST(message, memory_that_is_not_sealed_is_refused) {
 TEST(message, with_too_many_descriptors_is_damaged) {
   const std::vector<int> many(descriptors_max + 8, STDERR_FILENO);
   expect_damaged({.descriptors = many.size()}, many);
+}
+
+TEST(message, whose_descriptors_come_with_the_body_is_damaged) {
+  socket_pair sockets;
+  const raw_head head{.body_bytes = 4};
+  ASSERT_EQ(::write(sockets.ends[0], &head, sizeof head), static_cast<ssize_t>(sizeof head));
+  std::thread late{[&] {
+    // Only once the head was taken, or both would come as one.
+    int left = 1;
+    while (left != 0) {
+      ASSERT_EQ(::ioctl(sockets.ends[1], FIONREAD, &left), 0);
+      std::this_thread::yield();
+    }
+    send_descriptor(sockets.ends[0], "body", STDERR_FILENO);
+  }};
+  message got;
+  EXPECT_THROW(static_cast<void>(receive_message(sockets.ends[1], got)), damaged_message);
+  late.join();
+}
+
+TEST(message, comes_though_the_sender_tells_who_it_is) {
+  socket_pair sockets;
+  const int yes = 1;
+  ASSERT_EQ(::setsockopt(sockets.ends[1], SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes), 0);
+  message_writer to;
+  to.write(std::string{"text"});
+  ASSERT_TRUE(send_message(sockets.ends[0], message_kind::value, to));
+  message got;
+  ASSERT_TRUE(receive_message(sockets.ends[1], got));
+  EXPECT_EQ(make_reader(std::move(got)).read<std::string>(), "text");
+}
+
+TEST(message, from_or_to_what_is_no_socket_is_an_error) {
+  message got;
+  EXPECT_THROW(static_cast<void>(receive_message(-1, got)), std::system_error);
+  EXPECT_THROW(static_cast<void>(send_message(-1, message_kind::value, message_writer{})),
+               std::system_error);
+}
+
+std::atomic<int> signals_seen{0};
+
+/// Counts SIGUSR1 in place of dying of it, and has it interrupt what a thread waits in.
+class counted_signal {
+ public:
+  counted_signal() {
+    signals_seen = 0;
+    struct sigaction counting {};
+    counting.sa_handler = [](int) { ++signals_seen; };
+    ::sigaction(SIGUSR1, &counting, &before_);
+  }
+  counted_signal(const counted_signal&) = delete;
+  counted_signal& operator=(const counted_signal&) = delete;
+  ~counted_signal() { ::sigaction(SIGUSR1, &before_, nullptr); }
+  static void send_to(std::thread& thread, int times) {
+    for (int i = 1; i <= times; ++i) {
+      ::pthread_kill(thread.native_handle(), SIGUSR1);
+      while (signals_seen < i) std::this_thread::yield();
+    }
+  }
+
+ private:
+  struct sigaction before_ {};
+};
+
+/// Waits until a thread sleeps in the system, as far as that can be seen.
+void wait_until_asleep(pid_t thread) {
+  for (char state = 'R'; state != 'S'; std::this_thread::yield()) {
+    std::ifstream file{"/proc/self/task/" + std::to_string(thread) + "/stat"};
+    std::string all;
+    std::getline(file, all);
+    state = all[all.rfind(')') + 2];
+  }
+}
+
+TEST(message, is_not_lost_to_signals_of_the_program) {
+  const counted_signal counting;
+  socket_pair sockets;
+  const std::string large(std::size_t{8} << 20, 'x');
+  std::atomic<pid_t> receiver_id{0};
+  std::atomic<pid_t> sender_id{0};
+  message got;
+  std::thread receiver{[&] {
+    receiver_id = ::gettid();
+    EXPECT_TRUE(receive_message(sockets.ends[1], got));
+  }};
+  while (receiver_id == 0) std::this_thread::yield();
+  wait_until_asleep(receiver_id);
+  counted_signal::send_to(receiver, 3);
+  // The other way nobody reads, so that the sender waits too.
+  std::thread sender{[&] {
+    sender_id = ::gettid();
+    message_writer to;
+    for (std::size_t i = 0; i != large.size() / 1024; ++i) to.write(large.substr(0, 1024));
+    EXPECT_TRUE(send_message(sockets.ends[1], message_kind::value, to));
+  }};
+  while (sender_id == 0) std::this_thread::yield();
+  wait_until_asleep(sender_id);
+  signals_seen = 0;
+  counted_signal::send_to(sender, 3);
+  message other;
+  EXPECT_TRUE(receive_message(sockets.ends[0], other));
+  sender.join();
+  message_writer to;
+  to.write(std::string{"at last"});
+  EXPECT_TRUE(send_message(sockets.ends[0], message_kind::value, to));
+  receiver.join();
+  EXPECT_EQ(make_reader(std::move(got)).read<std::string>(), "at last");
+  message_reader from = make_reader(std::move(other));
+  EXPECT_EQ(from.read<std::string>(), large.substr(0, 1024));
+}
+
+/// A reader of one block that is said to be `size` bytes in the shared memory `descriptor`, which
+/// has `bytes`.
+message_reader reader_of_block(std::uint64_t size, std::uint64_t descriptor, off_t bytes) {
+  message got;
+  const std::uint64_t head[2] = {size, descriptor};
+  const auto* first = reinterpret_cast<const std::byte*>(head);
+  for (int i = 0; i != 2; ++i) got.body.insert(got.body.end(), first, first + sizeof head);
+  const int file = ::memfd_create("block", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  EXPECT_EQ(::ftruncate(file, bytes), 0);
+  EXPECT_EQ(::fcntl(file, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE),
+            0);
+  got.descriptors.push_back(file);
+  return make_reader(std::move(got));
+}
+
+TEST(message, a_block_is_held_against_the_memory_that_came) {
+  EXPECT_EQ(reader_of_block(4096, 1, 4096).read_block().size(), 4096U);
+  EXPECT_THROW(static_cast<void>(reader_of_block(4097, 1, 4096).read_block()), damaged_message);
+  EXPECT_THROW(static_cast<void>(reader_of_block(1, 2, 4096).read_block()), damaged_message);
+  EXPECT_THROW(static_cast<void>(reader_of_block(100, 0, 4096).read_block()), damaged_message);
+}
+
+TEST(message, a_block_is_taken_once) {
+  message_reader from = reader_of_block(4096, 1, 4096);
+  EXPECT_EQ(from.read<narke::array<std::byte>>().size(), 4096U);
+  EXPECT_THROW(from.read<narke::array<std::byte>>(), damaged_message);
+}
+
+TEST(message, shared_memory_larger_than_all_addresses_is_an_error) {
+  EXPECT_THROW(reader_of_block(1, 1, off_t{1} << 47), std::system_error);
 }
 
 }  // namespace

@@ -109,5 +109,26 @@ TEST(infeasible, a_numa_node_that_is_not_there_is_named) {
   EXPECT_THAT(reason_for(request), AllOf(HasSubstr("NUMA node 9"), HasSubstr("{0, 1}")));
 }
 
+TEST(infeasible, a_group_is_told_with_its_bundles_and_its_strategy) {
+  const auto reason = [](group_strategy strategy, int count) {
+    const std::vector<request_fields> bundles(static_cast<std::size_t>(count),
+                                              request_fields{.num_gpus = 0.6});
+    return reason_for(make_group_request(bundles, strategy));
+  };
+  EXPECT_EQ(reason(group_strategy::strict_pack, 2), "feasible");
+  EXPECT_THAT(reason(group_strategy::pack, 3), HasSubstr("by pack; "));
+  EXPECT_THAT(reason(group_strategy::spread, 3), HasSubstr("by spread; "));
+  EXPECT_THAT(reason(group_strategy::strict_pack, 3),
+              AllOf(HasSubstr("by strict_pack; "), HasSubstr("{GPU: 0.6}, {GPU: 0.6}"),
+                    HasSubstr("the NUMA nodes {0, 1}")));
+  EXPECT_THAT(reason(group_strategy::strict_spread, 3), HasSubstr("by strict_spread; "));
+}
+
+TEST(infeasible, a_machine_without_custom_resources_says_so) {
+  const ledger plain{{.cpus = 1}};
+  EXPECT_THAT(plain.infeasible_reason(make_request({.resources = {{"fpga", 1}}})).value_or(""),
+              HasSubstr("no fpga (custom resources: none)"));
+}
+
 }  // namespace
 }  // namespace narke::internal

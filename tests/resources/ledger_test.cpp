@@ -195,5 +195,40 @@ TEST(ledger, negative_totals_are_refused) {
   EXPECT_THROW(ledger{resource_totals{.memory_bytes = -1}}, std::invalid_argument);
 }
 
+TEST(ledger, totals_below_zero_are_refused_with_what_is_wrong) {
+  const auto reason = [](resource_totals totals) -> std::string {
+    try {
+      const ledger books{std::move(totals)};
+    } catch (const std::invalid_argument& refused) {
+      return refused.what();
+    }
+    return "taken";
+  };
+  EXPECT_EQ(reason(machine_with(2)), "taken");
+  resource_totals bad = machine_with(2);
+  bad.gpus[1].memory_bytes = -5;
+  EXPECT_EQ(reason(bad), "totals: GPU 1 has -5 bytes of memory; give 0 or more");
+  bad = machine_with(0);
+  bad.custom["license"] = quantity::zero() - quantity::one();
+  EXPECT_EQ(reason(bad), "totals: -1 of license; give 0 or more");
+  EXPECT_NE(reason({.cpus = -1}).find("CPU -1"), std::string::npos);
+  EXPECT_NE(reason({.memory_bytes = -1}).find("memory -1"), std::string::npos);
+}
+
+TEST(ledger, gpus_come_once) {
+  ledger books{machine_with(0)};
+  books.add_gpus(machine_with(2));
+  EXPECT_THAT(ids_for(books, gpus(2)), ElementsAre(0, 1));
+  EXPECT_THROW(books.add_gpus(machine_with(2)), std::logic_error);
+}
+
+TEST(ledger, a_part_of_a_second_gpu_cannot_be_had) {
+  ledger books{machine_with(2)};
+  resource_request request = gpus(1);
+  request.gpus = request.gpus + quantity::from_double(0.5, "test");
+  EXPECT_THROW((void)books.try_allocate(request), std::logic_error);
+  EXPECT_THAT(ids_for(books, gpus(2)), ElementsAre(0, 1)) << "nothing was taken";
+}
+
 }  // namespace
 }  // namespace narke::internal

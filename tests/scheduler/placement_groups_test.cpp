@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <stdexcept>
 #include <vector>
 
 #include "resources/group_placement.hpp"
@@ -24,6 +25,7 @@ resource_totals two_nodes() {
   for (int gpu = 0; gpu != 4; ++gpu) {
     totals.gpus.push_back({.id = gpu, .memory_bytes = 1'000, .numa_node = gpu / 2});
   }
+  totals.custom = {{"license", quantity::from_whole(3)}, {"scanner", quantity::one()}};
   return totals;
 }
 
@@ -260,6 +262,73 @@ TEST_F(groups_in_core, refuse_what_is_not_theirs_to_give) {
   EXPECT_NE(reason(2, {.num_cpus = 1}).find("2 bundles"), std::string::npos);
   core.on_group_released(group);
   EXPECT_NE(reason(0, {.num_cpus = 1}).find("released"), std::string::npos);
+}
+
+TEST_F(groups_in_core, give_out_custom_resources_and_memory_of_their_bundles) {
+  const auto group = ask_for({{.num_cpus = 3, .memory = 100, .resources = {{"license", 2}}}});
+  const auto first = submit(group, 0, {.num_cpus = 1, .memory = 60, .resources = {{"license", 1}}});
+  const auto second = submit(group, 0, {.num_cpus = 1, .resources = {{"license", 1}}});
+  const auto no_license = submit(group, 0, {.num_cpus = 1, .resources = {{"license", 1}}});
+  const auto no_memory = submit(group, 0, {.num_cpus = 0.5, .memory = 50});
+  EXPECT_EQ(begun(), (ids{group, first, second}));
+  core.on_finished(second);
+  EXPECT_EQ(begun(), ids{no_license});
+  core.on_finished(first);
+  EXPECT_EQ(begun(), ids{no_memory});
+  core.on_finished(no_license);
+  core.on_finished(no_memory);
+  resource_request more = make_request({.num_cpus = 1, .resources = {{"license", 2.5}}});
+  more.in_group = group;
+  EXPECT_NE(core.infeasible_reason(more).value_or("").find("license"), std::string::npos);
+  more = make_request({.resources = {{"scanner", 1}}});
+  more.in_group = group;
+  EXPECT_NE(core.infeasible_reason(more).value_or("").find("scanner"), std::string::npos);
+  core.on_group_released(group);
+  EXPECT_EQ(core.take_empty_groups(), ids{group});
+  expect_all_free();
+}
+
+TEST_F(groups_in_core, tell_how_it_stands_with_their_tickets) {
+  const auto group = ask_for({{.num_cpus = 1}});
+  const auto runs = submit(group, 0, {.num_cpus = 1});
+  const auto waits = submit(group, 0, {.num_cpus = 1});
+  EXPECT_EQ(begun(), (ids{group, runs}));
+  EXPECT_EQ(core.explain(runs).state, ticket_state::running);
+  EXPECT_EQ(core.explain(waits).state, ticket_state::pending);
+  EXPECT_EQ(core.explain(waits).cause, wait_cause::bundle);
+  core.on_blocked(runs);
+  EXPECT_EQ(core.explain(runs).state, ticket_state::blocked);
+  EXPECT_THROW(core.on_blocked(runs), std::logic_error);
+  core.on_unblocked(runs);
+  EXPECT_THROW(core.on_unblocked(runs), std::logic_error);
+  core.on_finished(runs);
+  EXPECT_EQ(begun(), ids{waits});
+  core.on_finished(waits);
+  core.on_group_released(group);
+  EXPECT_EQ(core.take_empty_groups(), ids{group});
+  expect_all_free();
+}
+
+// An actor that keeps a GPU for life may keep a group from ever coming: nothing is set aside for
+// it.
+TEST_F(groups_in_core, that_may_never_come_hold_nobody_up) {
+  const auto holder = ask_for({{.num_gpus = 1}});
+  const auto actor = submit(holder, 0, {.num_cpus = 0, .num_gpus = 1}, true);
+  EXPECT_EQ(begun(), (ids{holder, actor}));
+  const auto all = ask_for({{.num_gpus = 1}, {.num_gpus = 3}});
+  for (int i = 0; i != 5; ++i) {
+    const auto one = ask_for({{.num_gpus = 1}});
+    EXPECT_EQ(begun(), ids{one}) << "the fifth too, though the limit of passing is two";
+    core.on_group_released(one);
+    EXPECT_EQ(core.take_empty_groups(), ids{one});
+  }
+  core.on_finished(actor);
+  core.on_group_released(holder);
+  EXPECT_EQ(core.take_empty_groups(), ids{holder});
+  EXPECT_EQ(begun(), ids{all});
+  core.on_group_released(all);
+  EXPECT_EQ(core.take_empty_groups(), ids{all});
+  expect_all_free();
 }
 
 }  // namespace

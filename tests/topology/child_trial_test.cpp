@@ -30,6 +30,12 @@ TEST(child_trial, attempt_that_throws_is_refused_in_its_own_words) {
   EXPECT_EQ(result.text, "seven is not eight");
 }
 
+TEST(child_trial, attempt_that_throws_anything_else_is_refused_too) {
+  const trial_result result = try_in_child([] { throw 7; }, long_enough_ms);
+  EXPECT_EQ(result.outcome, trial_outcome::refused);
+  EXPECT_EQ(result.text, "unknown failure");
+}
+
 TEST(child_trial, attempt_that_crashes_is_told_from_one_that_throws) {
   for (const int signal : {SIGSEGV, SIGABRT, SIGKILL}) {
     const trial_result result = try_in_child([&] { ::raise(signal); }, long_enough_ms);

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -130,6 +131,69 @@ TEST(load_machine, visible_devices_that_hide_gpus_are_explained) {
   EXPECT_THAT(machine.warnings[0], HasSubstr("\"9\""));
 }
 
+/// The small machine with each `from` replaced.
+machine load_changed(const std::string& from, const std::string& to) {
+  std::string xml = small_topology();
+  EXPECT_NE(xml.find(from), std::string::npos);
+  for (std::size_t at = 0; (at = xml.find(from, at)) != std::string::npos; at += to.size()) {
+    xml.replace(at, from.size(), to);
+  }
+  const scratch_directory directory;
+  return load_machine(directory.write("changed.xml", xml));
+}
+
+TEST(load_machine, a_gpu_without_a_model_has_the_name_of_its_pci_device) {
+  std::string xml = small_topology();
+  const std::string model = "<info name=\"GPUModel\" value=\"Test V100\"/>\n";
+  for (std::size_t at = 0; (at = xml.find(model, at)) != std::string::npos;) {
+    xml.erase(at, model.size());
+  }
+  const std::string address = " pci_busid=\"0000:04:00.0\"";
+  xml.insert(xml.find(address), " name=\"GV100\x1b[GL]\"");
+  const std::size_t escape = xml.find('\x1b');
+  xml.replace(escape, 1, " ");
+  const scratch_directory directory;
+  const machine machine = load_machine(directory.write("nameless.xml", xml));
+  ASSERT_THAT(machine.gpus, SizeIs(6));
+  EXPECT_EQ(machine.gpus[0].name, "GV100 [GL]");
+  EXPECT_EQ(machine.gpus[1].name, "");
+}
+
+TEST(load_machine, facts_of_a_gpu_that_are_no_numbers_are_left_out) {
+  for (const char* bad : {"", "much", "16777216k", "-1", "18446744073709551615", "1e9"}) {
+    const machine machine =
+        load_changed("value=\"16777216\"", std::string{"value=\""} + bad + "\"");
+    ASSERT_THAT(machine.gpus, SizeIs(6)) << bad;
+    EXPECT_EQ(machine.gpus[0].memory_total_bytes, std::nullopt) << bad;
+    EXPECT_EQ(machine.gpus[0].multiprocessors, 80);
+  }
+  EXPECT_EQ(load_changed("value=\"80\"", "value=\"many\"").gpus[0].multiprocessors, std::nullopt);
+}
+
+// By its devices a GPU is NVIDIA's where the file does not say which PCI device they are of.
+TEST(load_machine, devices_of_other_vendors_are_no_gpus_of_cuda) {
+  const machine machine = load_changed("[10de:1db8]", "[1002:1db8]");
+  EXPECT_THAT(machine.gpus, SizeIs(6)) << "CUDA and NVML say whose they are";
+  std::string xml = small_topology();
+  for (const auto& [from, to] :
+       {std::pair{std::string{"[10de:1db8]"}, std::string{"[1002:1db8]"}},
+        std::pair{std::string{"NVIDIA Corporation"}, std::string{"Somebody"}}}) {
+    for (std::size_t at = 0; (at = xml.find(from, at)) != std::string::npos; at += to.size()) {
+      xml.replace(at, from.size(), to);
+    }
+  }
+  const scratch_directory directory;
+  EXPECT_THAT(load_machine(directory.write("others.xml", xml)).gpus, IsEmpty());
+}
+
+TEST(load_machine, links_are_told_by_bridges_where_nvlink_does_not_come_out_even) {
+  const machine machine = load_changed("0 50000 0 0 0 50000", "0 50001 0 0 0 50001");
+  EXPECT_EQ(link_between(machine, 0, 1).nvlink_bandwidth_mb_per_s, 50001);
+  EXPECT_EQ(link_between(machine, 0, 1).kind, "PIX");
+  const narke::internal::machine first = load_changed("Test V100", "Test P100");
+  EXPECT_EQ(link_between(first, 0, 1).kind, "PIX") << "50,000 are no multiple of 20,000";
+}
+
 TEST(load_machine, names_in_a_file_cannot_reach_the_terminal_as_escapes) {
   std::string xml = small_topology();
   for (std::size_t at = 0; (at = xml.find("Test V100", at)) != std::string::npos;) {
@@ -230,6 +294,27 @@ TEST(load_machine_refuses, path_that_is_no_readable_file) {
   const std::string pipe = directory.path() + "/pipe";
   ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
   EXPECT_THAT(refusal_of_path(pipe), HasSubstr("not a regular file"));
+}
+
+TEST(load_machine_refuses, a_file_that_cannot_be_tried_in_a_process_of_its_own) {
+  const scratch_directory directory;
+  const std::string file = directory.write("small.xml", small_topology());
+  static_cast<void>(load_machine(file));  // what hwloc keeps open is open
+  const int free = ::dup(STDERR_FILENO);
+  ::close(free);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit one_more{static_cast<rlim_t>(free) + 1, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &one_more), 0);
+  std::string told;
+  try {
+    static_cast<void>(load_machine(file));
+  } catch (const topology_error& refused) {
+    told = refused.what();
+  }
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_THAT(told, HasSubstr("no process can be started to check it: Too many open files"));
+  EXPECT_THAT(load_machine(file).gpus, SizeIs(6));
 }
 
 TEST(load_machine_refuses, file_without_permission) {

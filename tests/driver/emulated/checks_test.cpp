@@ -282,6 +282,96 @@ TEST_F(emulated_checks, who_never_tells_of_parts_put_back_may_hand_them_out_agai
   EXPECT_EQ(scene.driver.violation_count(), 0U) << scene.findings();
 }
 
+TEST_F(emulated_checks, pools_that_are_none_or_were_destroyed_are_told_apart) {
+  std::uint64_t value = 0;
+  const auto ask = [&](cu_mem_pool from) {
+    return scene.cu.mem_pool_get_attribute(from, cu_mem_pool_attribute::used_mem_current, &value);
+  };
+  EXPECT_EQ(ask(reinterpret_cast<cu_mem_pool>(&value)), cu_result::invalid_value);
+  expect_one(violation_kind::stale_handle, "mem_pool_get_attribute", "none of this driver");
+  ASSERT_EQ(scene.cu.mem_pool_destroy(pool), cu_result::success);
+  EXPECT_EQ(ask(pool), cu_result::invalid_value);
+  expect_one(violation_kind::stale_handle, "mem_pool_get_attribute", "was destroyed before");
+  EXPECT_EQ(scene.cu.mem_pool_destroy(pool), cu_result::invalid_value);
+  expect_one(violation_kind::stale_handle, "mem_pool_destroy");
+}
+
+TEST_F(emulated_checks, a_context_that_is_none_is_told) {
+  EXPECT_EQ(scene.cu.ctx_set_current(reinterpret_cast<cu_context>(this)),
+            cu_result::invalid_context);
+  expect_one(violation_kind::stale_handle, "ctx_set_current", "none of this driver");
+}
+
+TEST_F(emulated_checks, pools_of_other_kinds_are_refused) {
+  const auto refused = [&](auto&& spoil) {
+    cu_mem_pool_props props{};
+    props.allocation_type = cu_mem_allocation_type::pinned;
+    props.location = {cu_mem_location_type::device, 0};
+    spoil(props);
+    cu_mem_pool made = nullptr;
+    EXPECT_EQ(scene.cu.mem_pool_create(&made, &props), cu_result::invalid_value);
+    expect_one(violation_kind::bad_argument, "mem_pool_create", "all else must be zero");
+  };
+  refused([](cu_mem_pool_props& props) { props.reserved[7] = 1; });
+  refused([](cu_mem_pool_props& props) { props.usage = 1; });
+  refused([](cu_mem_pool_props& props) { props.security_attributes = &props; });
+  refused([](cu_mem_pool_props& props) { props.location.type = cu_mem_location_type::invalid; });
+  refused(
+      [](cu_mem_pool_props& props) { props.allocation_type = cu_mem_allocation_type::invalid; });
+  cu_mem_pool_props props{};
+  props.allocation_type = cu_mem_allocation_type::pinned;
+  props.location = {cu_mem_location_type::device, 2};
+  cu_mem_pool made = nullptr;
+  EXPECT_EQ(scene.cu.mem_pool_create(&made, &props), cu_result::invalid_device);
+  EXPECT_EQ(scene.cu.mem_pool_create(nullptr, &props), cu_result::invalid_value);
+}
+
+TEST_F(emulated_checks, copies_from_and_to_the_host_are_held_against_the_block) {
+  const cu_device_ptr block = scene.allocate(pool, stream, 1000);
+  char host[8] = {};
+  EXPECT_EQ(scene.cu.memcpy_htod_async(block + 999, host, 8, stream), cu_result::invalid_value);
+  expect_one(violation_kind::out_of_bounds, "memcpy_htod_async", "reach past the end");
+  EXPECT_EQ(scene.cu.memcpy_dtoh_async(host, block + 999, 8, stream), cu_result::invalid_value);
+  EXPECT_EQ(scene.found(violation_kind::out_of_bounds), 1U) << scene.findings();
+  scene.driver.clear_violations();
+  EXPECT_EQ(scene.cu.memcpy_htod_async(block, nullptr, 8, stream), cu_result::invalid_value);
+  EXPECT_EQ(scene.cu.memcpy_dtoh_async(nullptr, block, 8, stream), cu_result::invalid_value);
+  EXPECT_EQ(scene.cu.memcpy_htod_async(block, nullptr, 0, stream), cu_result::success);
+  EXPECT_EQ(scene.cu.memcpy_dtoh_async(nullptr, block, 0, stream), cu_result::success);
+}
+
+TEST_F(emulated_checks, a_closure_that_is_none_is_refused) {
+  EXPECT_EQ(scene.cu.emulate(stream, {}), cu_result::invalid_value);
+  const emulated_work without_list{.run = [](void*) { return true; },
+                                   .drop = [](void*) {},
+                                   .accesses = nullptr,
+                                   .access_count = 1};
+  EXPECT_EQ(scene.cu.emulate(stream, without_list), cu_result::invalid_value);
+}
+
+TEST_F(emulated_checks, parts_are_handed_out_of_live_blocks_and_put_back_as_they_were) {
+  const cu_device_ptr slab = scene.allocate(pool, stream, 4096);
+  EXPECT_EQ(scene.cu.annotate(annotation::alloc, slab + 4000, 1024, stream, "long"),
+            cu_result::invalid_value);
+  expect_one(violation_kind::out_of_bounds, "annotate", "lie in no live block");
+  EXPECT_EQ(scene.cu.annotate(annotation::alloc, 4096, 1024, stream, "nowhere"),
+            cu_result::invalid_value);
+  expect_one(violation_kind::out_of_bounds, "annotate", "lie in no live block");
+  ASSERT_EQ(scene.cu.annotate(annotation::alloc, slab, 1024, stream, "x"), cu_result::success);
+  EXPECT_EQ(scene.cu.annotate(annotation::free, slab, 512, stream, "x"), cu_result::invalid_value);
+  expect_one(violation_kind::out_of_bounds, "annotate", "were not handed out");
+  EXPECT_EQ(scene.cu.annotate(annotation::free, slab + 512, 512, stream, "x"),
+            cu_result::invalid_value);
+  expect_one(violation_kind::out_of_bounds, "annotate", "were not handed out");
+  EXPECT_EQ(scene.cu.annotate(annotation::free, 4096, 512, stream, "x"), cu_result::invalid_value);
+  expect_one(violation_kind::out_of_bounds, "annotate", "were not handed out");
+}
+
+TEST_F(emulated_checks, foreign_bytes_are_of_a_gpu_that_there_is) {
+  EXPECT_THROW(scene.driver.set_foreign_bytes(2, 1), std::invalid_argument);
+  EXPECT_THROW(scene.driver.set_foreign_bytes(-1, 1), std::invalid_argument);
+}
+
 TEST(emulated_checks_off, answers_stay_and_nothing_is_recorded) {
   emulated_options options = small_options();
   options.strict = false;
@@ -324,6 +414,7 @@ TEST(emulated_options_checks, bad_values_name_their_field) {
   options = small_options();
   options.launch_queue_depth = 0;
   EXPECT_THAT(message(options), HasSubstr("launch_queue_depth"));
+  EXPECT_THAT(message(small_options(1'000)), HasSubstr("gpus has 1000 elements"));
 }
 
 }  // namespace

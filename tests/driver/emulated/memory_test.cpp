@@ -412,5 +412,167 @@ TEST(emulated_memory, a_peer_needs_a_link_and_access_to_the_pool) {
   EXPECT_EQ(scene.synchronize(stream1), cu_result::success);
 }
 
+TEST(emulated_memory, a_pool_with_a_limit_runs_out_there) {
+  emulated_scene scene;
+  scene.open();
+  const cu_stream stream = scene.stream();
+  cu_mem_pool_props props{};
+  props.allocation_type = cu_mem_allocation_type::pinned;
+  props.location = {cu_mem_location_type::device, 0};
+  props.max_size_bytes = 8 * mib;
+  cu_mem_pool pool = nullptr;
+  ASSERT_EQ(scene.cu.mem_pool_create(&pool, &props), cu_result::success);
+  EXPECT_NE(scene.allocate(pool, stream, 4 * mib), 0U);
+  cu_device_ptr pointer = 0;
+  EXPECT_EQ(scene.cu.mem_alloc_from_pool_async(&pointer, 6 * mib, pool, stream),
+            cu_result::out_of_memory);
+}
+
+TEST(emulated_memory, a_pool_s_high_marks_are_set_back_to_what_is_there) {
+  emulated_scene scene;
+  scene.open();
+  const cu_stream stream = scene.stream();
+  const cu_mem_pool pool = scene.pool();
+  keep_memory(scene, pool);
+  const cu_device_ptr block = scene.allocate(pool, stream, 4 * mib);
+  EXPECT_EQ(scene.cu.mem_free_async(block, stream), cu_result::success);
+  scene.synchronize(stream);
+  EXPECT_EQ(attribute(scene, pool, cu_mem_pool_attribute::used_mem_high), 4 * mib);
+  for (const auto mark :
+       {cu_mem_pool_attribute::used_mem_high, cu_mem_pool_attribute::reserved_mem_high}) {
+    std::uint64_t value = 1;
+    EXPECT_EQ(scene.cu.mem_pool_set_attribute(pool, mark, &value), cu_result::invalid_value);
+    value = 0;
+    EXPECT_EQ(scene.cu.mem_pool_set_attribute(pool, mark, &value), cu_result::success);
+  }
+  EXPECT_EQ(attribute(scene, pool, cu_mem_pool_attribute::used_mem_high), 0U);
+  EXPECT_EQ(attribute(scene, pool, cu_mem_pool_attribute::reserved_mem_high),
+            attribute(scene, pool, cu_mem_pool_attribute::reserved_mem_current));
+}
+
+TEST(emulated_memory, attributes_that_a_pool_does_not_have_are_refused) {
+  emulated_scene scene;
+  scene.open();
+  const cu_mem_pool pool = scene.pool();
+  std::uint64_t value = 0;
+  const auto unknown = static_cast<cu_mem_pool_attribute>(99);
+  EXPECT_EQ(scene.cu.mem_pool_set_attribute(pool, unknown, &value), cu_result::invalid_value);
+  EXPECT_EQ(scene.cu.mem_pool_get_attribute(pool, unknown, &value), cu_result::invalid_value);
+  EXPECT_EQ(scene.cu.mem_pool_set_attribute(pool, cu_mem_pool_attribute::used_mem_current, &value),
+            cu_result::invalid_value);
+  EXPECT_EQ(
+      scene.cu.mem_pool_set_attribute(pool, cu_mem_pool_attribute::release_threshold, nullptr),
+      cu_result::invalid_value);
+  EXPECT_EQ(
+      scene.cu.mem_pool_get_attribute(pool, cu_mem_pool_attribute::release_threshold, nullptr),
+      cu_result::invalid_value);
+}
+
+TEST(emulated_memory, a_pool_stays_with_its_device_and_can_be_taken_from_a_peer) {
+  emulated_options options = small_options(2);
+  link_all(options);
+  emulated_scene scene(options);
+  scene.open(0);
+  const cu_stream stream0 = scene.stream();
+  const cu_mem_pool pool = scene.pool(0);
+  const cu_device_ptr block = scene.allocate(pool, stream0, 4096);
+  scene.synchronize(stream0);
+  const auto allow = [&](int device, cu_mem_access_flags flags) {
+    const cu_mem_access_desc access{{cu_mem_location_type::device, device}, flags};
+    return scene.cu.mem_pool_set_access(pool, &access, 1);
+  };
+  EXPECT_EQ(allow(0, cu_mem_access_flags::read_write), cu_result::success);
+  EXPECT_EQ(allow(0, cu_mem_access_flags::none), cu_result::invalid_value);
+  EXPECT_EQ(allow(5, cu_mem_access_flags::read_write), cu_result::invalid_device);
+  EXPECT_EQ(scene.cu.mem_pool_set_access(pool, nullptr, 1), cu_result::invalid_value);
+  EXPECT_EQ(allow(1, cu_mem_access_flags::read_write), cu_result::success);
+  scene.open(1);
+  const cu_stream stream1 = scene.stream();
+  const cu_device_ptr own = scene.allocate(scene.pool(1), stream1, 4096);
+  EXPECT_EQ(scene.cu.memcpy_dtod_async(own, block, 4096, stream1), cu_result::success);
+  scene.synchronize(stream1);
+  EXPECT_EQ(allow(1, cu_mem_access_flags::none), cu_result::success);
+  EXPECT_EQ(scene.cu.memcpy_dtod_async(own, block, 4096, stream1), cu_result::invalid_value);
+  EXPECT_EQ(scene.found(violation_kind::no_access), 1U);
+}
+
+TEST(emulated_memory, a_pointer_says_which_block_it_is_in_and_where_it_is) {
+  emulated_scene scene;
+  scene.open();
+  const cu_stream stream = scene.stream();
+  const cu_mem_pool pool = scene.pool();
+  const cu_device_ptr first = scene.allocate(pool, stream, 1000);
+  const cu_device_ptr second = scene.allocate(pool, stream, 1000);
+  registered_bytes host(scene.cu, 256);
+  struct places {
+    cu_device_ptr device = 1;
+    void* host = nullptr;
+    unsigned long long block = 0;
+  };
+  const auto ask = [&](cu_device_ptr pointer) {
+    cu_pointer_attribute wanted[] = {cu_pointer_attribute::device_pointer,
+                                     cu_pointer_attribute::host_pointer,
+                                     cu_pointer_attribute::buffer_id};
+    places found;
+    void* values[] = {&found.device, &found.host, &found.block};
+    EXPECT_EQ(scene.cu.pointer_get_attributes(3, wanted, values, pointer), cu_result::success);
+    return found;
+  };
+  EXPECT_EQ(ask(first + 10).device, first + 10);
+  EXPECT_EQ(ask(first).host, nullptr);
+  EXPECT_NE(ask(first).block, ask(second).block);
+  EXPECT_EQ(ask(first).block, ask(first + 999).block);
+  unsigned char* registered = host.get().data();
+  EXPECT_EQ(ask(reinterpret_cast<cu_device_ptr>(registered)).host, registered);
+  int local = 0;
+  EXPECT_EQ(ask(reinterpret_cast<cu_device_ptr>(&local)).device, 0U);
+  auto unknown = static_cast<cu_pointer_attribute>(99);
+  void* value = &local;
+  EXPECT_EQ(scene.cu.pointer_get_attributes(1, &unknown, &value, first), cu_result::invalid_value);
+}
+
+TEST(emulated_memory, devices_tell_what_a_kernel_library_asks_for) {
+  emulated_options options = small_options(2);
+  options.links.assign(2, std::vector<emulated_link>(2));
+  options.links[0][1] = {.can_access = true, .native_atomics = true, .performance_rank = 1};
+  emulated_scene scene(options);
+  const auto tells = [&](cu_device_attribute attribute) {
+    int value = -1;
+    EXPECT_EQ(scene.cu.device_get_attribute(&value, attribute, 1), cu_result::success);
+    return value;
+  };
+  EXPECT_GT(tells(cu_device_attribute::clock_rate_khz), 0);
+  EXPECT_EQ(tells(cu_device_attribute::integrated), 0);
+  EXPECT_NE(tells(cu_device_attribute::pci_bus_id), 0);
+  EXPECT_EQ(tells(cu_device_attribute::unified_addressing), 1);
+  EXPECT_EQ(tells(static_cast<cu_device_attribute>(9'999)), 0);
+  const auto peers = [&](int* value, cu_p2p_attribute attribute, int from, int to) {
+    return scene.cu.device_get_p2p_attribute(value, attribute, from, to);
+  };
+  int value = -1;
+  EXPECT_EQ(peers(&value, cu_p2p_attribute::access_supported, 0, 1), cu_result::success);
+  EXPECT_EQ(value, 1);
+  EXPECT_EQ(peers(&value, cu_p2p_attribute::access_supported, 1, 0), cu_result::success);
+  EXPECT_EQ(value, 0);
+  EXPECT_EQ(peers(&value, cu_p2p_attribute::native_atomic_supported, 0, 1), cu_result::success);
+  EXPECT_EQ(value, 1);
+  EXPECT_EQ(peers(&value, cu_p2p_attribute::access_supported, 1, 1), cu_result::invalid_device);
+  EXPECT_EQ(peers(&value, cu_p2p_attribute::access_supported, 0, 2), cu_result::invalid_device);
+  EXPECT_EQ(peers(nullptr, cu_p2p_attribute::access_supported, 0, 1), cu_result::invalid_value);
+  EXPECT_EQ(peers(&value, static_cast<cu_p2p_attribute>(9), 0, 1), cu_result::invalid_value);
+}
+
+TEST(emulated_memory, no_stream_is_ever_capturing) {
+  emulated_scene scene;
+  scene.open();
+  const cu_stream stream = scene.stream();
+  auto status = cu_stream_capture_status::active;
+  EXPECT_EQ(scene.cu.stream_is_capturing(stream, &status), cu_result::success);
+  EXPECT_EQ(status, cu_stream_capture_status::none);
+  EXPECT_EQ(scene.cu.stream_is_capturing(stream, nullptr), cu_result::invalid_value);
+  EXPECT_EQ(scene.cu.stream_destroy(stream), cu_result::success);
+  EXPECT_EQ(scene.cu.stream_is_capturing(stream, &status), cu_result::invalid_handle);
+}
+
 }  // namespace
 }  // namespace narke::internal

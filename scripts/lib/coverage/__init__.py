@@ -1,0 +1,1 @@
+"""Which lines and branches of src the tests run."""
