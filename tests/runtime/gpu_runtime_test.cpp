@@ -20,7 +20,7 @@ using testing::HasSubstr;
 class gpu_runtime : public narke_test::runtime_test {
  protected:
   static void start_gpus(int count) {
-    narke::init({.num_cpus = 2, .emulated_gpus = {.count = count, .memory_bytes = 1 << 20}});
+    narke::init({.num_cpus = 2, .emulated_gpus = {.count = count, .memory_bytes = 64 << 20}});
   }
   static narke::object_ref<narke::array<int>> fill(int value) {
     return narke::task([](narke::gpu_context& gpu, int with) {
