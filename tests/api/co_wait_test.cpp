@@ -104,7 +104,12 @@ co_task<int> chain(int n) {
 }
 
 TEST_P(co_waits, need_no_stack_however_deep_tasks_await_each_other) {
-  EXPECT_EQ(narke::get(narke::task(chain).remote(30'000)), 30'000);
+#ifdef __SANITIZE_THREAD__
+  constexpr int depth = 1'000;  // it copies the whole stack at each lock that it sees first
+#else
+  constexpr int depth = 30'000;
+#endif
+  EXPECT_EQ(narke::get(narke::task(chain).remote(depth)), depth);
 }
 
 co_task<long> fib(int n) {
