@@ -12,10 +12,11 @@ std::vector<bench::workload> workloads(const bench::options& chosen) {
        .variant = fmt::format("MB:{}/tasks:{}/{}", asked.elements * sizeof(double) / 1'000'000,
                               asked.tasks, bench::threads_text()),
        .item = "round of all tasks",
-       .contenders = {bench::large_argument::shared(asked), bench::large_argument::openmp(asked),
-                      bench::large_argument::onetbb(asked), bench::large_argument::starpu(asked),
-                      bench::large_argument::narke_put(asked),
-                      bench::large_argument::narke_by_value(asked)}}};
+       .contenders = {
+           bench::large_argument::shared(asked), bench::large_argument::openmp(asked),
+           bench::large_argument::onetbb(asked), bench::large_argument::starpu(asked),
+           bench::large_argument::shared_copy(asked), bench::large_argument::narke_put_moved(asked),
+           bench::large_argument::narke_put(asked), bench::large_argument::narke_by_value(asked)}}};
 }
 
 }  // namespace

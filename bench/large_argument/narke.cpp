@@ -39,4 +39,16 @@ contender narke_put(const parameters& asked) {
           }};
 }
 
+contender narke_put_moved(const parameters& asked) {
+  return {"narke_put_moved", [asked](run& measured) {
+            ensure_narke();
+            values own = the_values(asked);
+            measured.start();
+            const auto ref = ::narke::put(std::move(own));
+            const std::vector<double> sums = sums_of(ref, asked);
+            measured.stop();
+            check(sums, asked);
+          }};
+}
+
 }  // namespace bench::large_argument

@@ -23,6 +23,10 @@ using values = std::vector<double>;
 void check(const std::vector<double>& sums, const parameters& asked);
 
 contender shared(const parameters& asked);
+/// The same of a copy of its own, as what is put from an lvalue.
+contender shared_copy(const parameters& asked);
+/// Moved into the store, as shared() has its vector.
+contender narke_put_moved(const parameters& asked);
 contender openmp(const parameters& asked);
 contender onetbb(const parameters& asked);
 contender starpu(const parameters& asked);
