@@ -6,6 +6,7 @@
 
 #include "actor/actor_core.hpp"
 #include "task/task_info.hpp"
+#include "worker/attempts.hpp"
 #include "worker/execute.hpp"
 
 namespace narke::detail {
@@ -61,7 +62,9 @@ void actor_core::give_again(task_node& node) noexcept {
     } else {
       --returning_;
     }
-    node.attempt += std::erase(unbegun_, &node) == 0 ? 1 : 0;
+    if (std::erase(unbegun_, &node) == 0) {
+      internal::next_attempt(node);
+    }
     if (phase_ == phase::dead) {
       dead = death_error_locked();
     } else {

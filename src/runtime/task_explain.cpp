@@ -14,6 +14,7 @@
 #include "observe/trace_buffer.hpp"
 #include "store/object_store.hpp"
 #include "task/task_info.hpp"
+#include "worker/attempts.hpp"
 #include "worker/coroutine.hpp"
 #include "worker/execute.hpp"
 #include "worker/gpu_task.hpp"
@@ -34,8 +35,9 @@ constexpr std::size_t names_shown = 8;
 constexpr std::size_t arguments_shown = 100;
 
 std::string with_place(const task_node& node) {
+  const std::uint32_t attempt = attempt_of(node);
   return fmt::format("{} (id {}, {}submitted at {})", display_name(node), node.id,
-                     node.attempt == 0 ? std::string{} : fmt::format("attempt {}, ", node.attempt),
+                     attempt == 0 ? std::string{} : fmt::format("attempt {}, ", attempt),
                      place_name(node.location));
 }
 
@@ -402,7 +404,7 @@ task_facts facts_of(task_node& node) {
   facts.name = plain_name(node);
   facts.is_actor_call = node.lane == task_lane::actor_call;
   facts.state = state_word(node);
-  facts.attempt = node.attempt;
+  facts.attempt = attempt_of(node);
   facts.file = node.location.file_name();
   facts.line = node.location.line();
   facts.required_resources = amounts(node);

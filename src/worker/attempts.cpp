@@ -116,7 +116,7 @@ void run_again_later(task_node& node) noexcept {
     return;
   }
   const auto delay = rules_of(node)->delay_after(node.attempt);
-  ++node.attempt;
+  next_attempt(node);
   node.add_ref();
   node.add_ref();  // one for the timer, one for the look at the mark
   node.set_state(task_state::waiting);

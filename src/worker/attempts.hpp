@@ -19,6 +19,9 @@
 
 #include <utility>
 
+#include <atomic>
+#include <cstdint>
+
 #include <narke/detail/task_node.hpp>
 
 #include "base/timer_queue.hpp"
@@ -32,6 +35,15 @@ class task_rules;
 /// Whether it has rules, or may be given again without. One look for tasks without options.
 [[nodiscard]] inline bool has_attempts(const detail::task_node& node) noexcept {
   return node.info != nullptr && (node.keeps_arguments || rules_of(node) != nullptr);
+}
+/// Which attempt it is in, for who only looks.
+[[nodiscard]] inline std::uint32_t attempt_of(const detail::task_node& node) noexcept {
+  return std::atomic_ref{const_cast<detail::task_node&>(node).attempt}.load(
+      std::memory_order_relaxed);
+}
+/// By whoever has the task between two attempts.
+inline void next_attempt(detail::task_node& node) noexcept {
+  std::atomic_ref{node.attempt}.store(node.attempt + 1, std::memory_order_relaxed);
 }
 /// As the task is submitted. Requires: rules.
 void begin_rules(detail::task_node& node) noexcept;

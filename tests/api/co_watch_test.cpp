@@ -37,10 +37,13 @@ co_task<int> awaits(object_ref<int> ref) {
 
 TEST_F(co_watched, explain_names_what_it_waits_for) {
   gate hold;
-  auto slow = narke::task([wait = hold.waiter()] {
+  const narke_test::tally begun;  // else who awaits it might run it in place
+  auto slow = narke::task([wait = hold.waiter(), begun] {
+    begun.add();
     wait();
     return 1;
   }, {.name = "load"}).remote();
+  begun.wait_for(1);
   auto ref = narke::task(awaits, {.name = "sum"}).remote(slow);
   ASSERT_TRUE(becomes_suspended(ref));
   EXPECT_THAT(narke::explain(ref),
