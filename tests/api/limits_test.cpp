@@ -89,6 +89,49 @@ TEST_F(limits, actor_options_that_make_no_sense_are_refused_by_name) {
               HasSubstr("there may be 1,000 groups"));
 }
 
+class thrower {
+ public:
+  thrower() { throw 7; }
+  int get() { return 1; }
+};
+
+TEST_F(limits, a_constructor_may_throw_anything) {
+  auto a = narke::actor<thrower>().remote();
+  EXPECT_THAT(
+      message_of<narke::actor_died_error>([&] { narke::get(a.task(&thrower::get).remote()); }),
+      HasSubstr("something that is not a std::exception"));
+}
+
+class lonely {
+ public:
+  std::string own_handle(const narke_test::gate::waiter_type& wait,
+                         const narke_test::tally& begun) {
+    begun.add();
+    wait();
+    return message_of<narke::error>([] { narke::this_actor::handle<lonely>(); });
+  }
+};
+
+TEST_F(limits, a_method_has_no_handle_once_the_last_is_gone) {
+  narke_test::gate hold;
+  const narke_test::tally begun;
+  narke::object_ref<std::string> told;
+  {
+    auto a = narke::actor<lonely>({.name = "alone"}).remote();
+    told = a.task(&lonely::own_handle).remote(hold.waiter(), begun);
+    begun.wait_for(1);
+  }
+  hold.open();
+  EXPECT_THAT(narke::get(told), HasSubstr("the last handle of actor 'alone' is gone"));
+}
+
+TEST_F(limits, a_bundle_has_a_numa_node_of_the_machine) {
+  const narke::placement_group group{{{.num_cpus = 1}}};
+  narke::get(group.ready());
+  EXPECT_GE(group.numa_node(0), -1);
+  EXPECT_THROW(static_cast<void>(group.numa_node(1)), std::invalid_argument);
+}
+
 TEST_F(limits, a_token_outside_of_tasks_is_that_of_the_runtime) {
   const std::stop_token token = narke::stop_token();
   EXPECT_TRUE(token.stop_possible());

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -20,7 +21,7 @@ using testing::HasSubstr;
 class gpu_runtime : public narke_test::runtime_test {
  protected:
   static void start_gpus(int count) {
-    narke::init({.num_cpus = 2, .emulated_gpus = {.count = count, .memory_bytes = 64 << 20}});
+    narke::init({.num_cpus = 2, .emulated_gpus = {.count = count, .memory_bytes = 1 << 28}});
   }
   static narke::object_ref<narke::array<int>> fill(int value) {
     return narke::task([](narke::gpu_context& gpu, int with) {
@@ -66,6 +67,38 @@ TEST_F(gpu_runtime, runs_everything_by_the_clock_that_copies_nothing) {
   std::vector<narke::object_ref<narke::array<int>>> all;
   for (int i = 0; i != 50; ++i) all.push_back(fill(i));
   for (auto& each : all) EXPECT_EQ(narke::get(each).size(), 100U);
+}
+
+TEST_F(gpu_runtime, writes_arrays_without_elements_as_any_others) {
+  start_gpus(1);
+  const auto empty = narke::put(narke::array<int>{std::vector<int>{}});
+  auto written = narke::task([](narke::gpu_context&, narke::array_builder<int> all) {
+                   return all;
+                 }).remote(empty);
+  EXPECT_EQ(narke::get(written).size(), 0U);
+  EXPECT_EQ(narke::get(empty).size(), 0U) << "it is held still";
+}
+
+// In place where nobody else has it: what lies on the GPU is out of date from there on.
+TEST_F(gpu_runtime, reads_what_a_cpu_task_has_written_in_place) {
+  start_gpus(1);
+  auto made = fill(3);
+  EXPECT_EQ(narke::get(made).to_vector()[0], 3);
+  auto changed = narke::task([](narke::array_builder<int> all) {
+                   all.data()[0] = 9;
+                   return all;
+                 }).remote(std::move(made));
+  auto copied = narke::task([](narke::gpu_context& gpu, narke::device_span<const int> in) {
+                  auto out = gpu.allocate<int>(in.size());
+                  int* const to = out.data();
+                  const int* const from = in.data();
+                  const std::size_t count = in.size();
+                  gpu.emulate([=] { std::copy(from, from + count, to); });
+                  return out;
+                }).remote(changed);
+  const std::vector<int> seen = narke::get(copied).to_vector();
+  EXPECT_EQ(seen[0], 9);
+  EXPECT_EQ(seen[1], 3);
 }
 
 TEST_F(gpu_runtime, finds_nothing_wrong_with_what_is_right) {

@@ -152,6 +152,14 @@ TEST(null_driver, tells_states_that_never_change) {
       cu.mem_pool_get_attribute(nullptr, cu_mem_pool_attribute::reuse_allow_opportunistic, &on),
       cu_result::success);
   EXPECT_EQ(on, 0);
+  EXPECT_EQ(cu.mem_pool_trim_to(nullptr, 0), cu_result::success);
+  EXPECT_EQ(cu.mem_pool_set_access(nullptr, nullptr, 0), cu_result::success);
+  int version = 0;
+  EXPECT_EQ(cu.driver_get_version(&version), cu_result::success);
+  EXPECT_GE(version, 13'000);
+  const char* text = "";
+  EXPECT_EQ(cu.get_error_name(cu_result::invalid_value, &text), cu_result::invalid_value);
+  EXPECT_EQ(text, nullptr) << "it has no words";
   char name[4] = "abc";
   EXPECT_EQ(cu.device_get_name(name, 0, 0), cu_result::invalid_value);
   EXPECT_EQ(cu.device_get_name(name, 4, 0), cu_result::success);

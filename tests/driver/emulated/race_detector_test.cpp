@@ -56,6 +56,22 @@ TEST_F(race_scene, write_and_read_in_two_streams_race_without_an_event) {
   EXPECT_EQ(found[0].ranges[0].later, byte_access::read);
 }
 
+TEST_F(race_scene, a_stream_that_never_lived_cannot_be_observed) {
+  EXPECT_THROW(detector.host_observed(static_cast<race_stream_id>(1'000), 1),
+               std::invalid_argument);
+}
+
+TEST_F(race_scene, report_counts_the_ranges_beyond_the_first_four) {
+  std::vector<accessed_bytes> apart;
+  for (cu_device_ptr i = 0; i != 7; ++i) apart.push_back(writes(0x1000 + 100 * i, 10));
+  detector.operation(a, apart, "scatter");
+  detector.operation(b, apart, "scatter again");
+  const auto found = detector.take_races();
+  ASSERT_THAT(found, SizeIs(1));
+  ASSERT_THAT(found[0].ranges, SizeIs(7));
+  EXPECT_THAT(describe(found[0]), HasSubstr(" and 3 more ranges"));
+}
+
 TEST_F(race_scene, report_names_both_operations_the_bytes_and_the_missing_edge) {
   issue(a, writes(0x1000, 64), "produce");
   issue(a, reads(0x9000, 64));

@@ -217,5 +217,28 @@ TEST_F(emulated_races, addresses_given_out_again_start_afresh) {
   EXPECT_EQ(races(), 0U) << scene.findings();
 }
 
+// Parts of a block as narke's own allocator has them: put back on one stream, handed out on
+// another.
+TEST_F(emulated_races, a_part_changes_hands_in_the_order_of_streams) {
+  const auto hand_over = [&](bool waits) {
+    EXPECT_EQ(scene.cu.annotate(annotation::alloc, block, 1024, first, "x"), cu_result::success);
+    scene.run(
+        first, [] {}, {writes(block, 1024)}, "old user");
+    EXPECT_EQ(scene.cu.annotate(annotation::free, block, 1024, first, "x"), cu_result::success);
+    if (waits) {
+      scene.cu.event_record(event, first);
+      scene.cu.stream_wait_event(second, event, 0);
+    }
+    EXPECT_EQ(scene.cu.annotate(annotation::alloc, block, 1024, second, "y"), cu_result::success);
+    EXPECT_EQ(scene.cu.annotate(annotation::free, block, 1024, nullptr, "y"), cu_result::success);
+    scene.synchronize(first);
+    scene.synchronize(second);
+  };
+  hand_over(true);
+  EXPECT_EQ(races(), 0U) << scene.findings();
+  hand_over(false);
+  EXPECT_GE(races(), 1U);
+}
+
 }  // namespace
 }  // namespace narke::internal
