@@ -6,7 +6,7 @@
 namespace {
 
 std::vector<bench::workload> workloads(const bench::options& chosen) {
-  const std::chrono::milliseconds each_part{chosen.quick ? 100 : 500};
+  const std::chrono::milliseconds each_part{chosen.quick ? 100 : 300};
   const bench::idle::parameters asked{.settle = each_part, .watch = each_part};
   bench::workload work{.name = "idle",
                        .variant = bench::threads_text(),

@@ -9,7 +9,7 @@ std::vector<bench::workload> workloads(const bench::options& chosen) {
   for (const int microseconds : {0, 10}) {
     const std::chrono::microseconds task_time{microseconds};
     const bench::side_by_side::parameters asked{
-        .task_time = task_time, .run_time = std::chrono::milliseconds{chosen.quick ? 50 : 500}};
+        .task_time = task_time, .run_time = std::chrono::milliseconds{chosen.quick ? 50 : 300}};
     bench::workload work{
         .name = "side_by_side",
         .variant = fmt::format("programs:2/us:{}/{}", task_time.count(), bench::threads_text()),

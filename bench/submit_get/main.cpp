@@ -16,7 +16,7 @@ bench::workload make(const char* variant, const bench::submit_get::parameters& a
 
 std::vector<bench::workload> workloads(const bench::options& chosen) {
   return {make("in_a_loop", {.tasks = chosen.quick ? 2'000U : 20'000U}),
-          make("from_idle", {.tasks = chosen.quick ? 50U : 300U,
+          make("from_idle", {.tasks = chosen.quick ? 50U : 200U,
                              .idle_before = std::chrono::microseconds{2'000}})};
 }
 

@@ -188,7 +188,7 @@ def metg_figure(groups):
         parts += draw_panel(10 + i % 2 * (width + 20), 30 + i // 2 * height, width, height,
                             name, group)
     left, top = 10 + len(panels) % 2 * (width + 20), 30 + len(panels) // 2 * height
-    parts += legend(left + 34, top + 12, panels)
+    parts += legend(left + 10, top + 12, panels)
     rows = len(panels) // 2 + 1
     head = text(10, 16, "Efficiency by granularity, and METG(50 %): where a curve crosses the "
                         "dashed line", "head")
@@ -199,7 +199,7 @@ def legend(left, top, panels):
     """METG(50 %) of each contender in each pattern."""
     contenders = list(dict.fromkeys(name for group in panels.values() for name in group))
     for i, name in enumerate(panels):
-        yield text(left + 110 + i * 46, top, name, "small faint", "middle")
+        yield text(left + 120 + i * 47, top, name, "small faint", "middle")
     for k, contender in enumerate(contenders):
         y = top + 20 + k * 18
         yield f'<rect x="{left}" y="{y - 9}" width="10" height="10" fill="{colour_of(contender)}"/>'
@@ -207,7 +207,7 @@ def legend(left, top, panels):
         for i, group in enumerate(panels.values()):
             median = group.get(contender, {}).get("median")
             words = short_time(median["real_time"]) if median else "-"
-            yield text(left + 110 + i * 46, y, words, "small", "middle")
+            yield text(left + 120 + i * 47, y, words, "small", "middle")
 
 
 def figures_of(documents):

@@ -124,6 +124,13 @@ class Bounds(unittest.TestCase):
         recorded = bounds.read(SCRIPTS.parent / "tests" / "guard" / "bounds.json")
         self.assertEqual(list(recorded), list(measure.PATHS))
 
+    def test_tables_come_between_the_marks_of_a_document(self):
+        text = "a\n<!-- counts: begin, by hand -->\nold\n<!-- counts: end -->\nb\n"
+        self.assertEqual(bounds.put_between_marks(text, "new"), text.replace("old", "new"))
+        self.assertIsNone(bounds.put_between_marks("a\n", "new"))
+        self.assertIn("| `chain` | 1353 | 0.00 | 9.21 |",
+                      bounds.totals_table({"chain": Totals(1353, 0, 9.21)}))
+
     def test_functions_are_named_shortly(self):
         for full, short in (
                 ("narke::internal::publish(narke::detail::task_node&, int**)", "publish"),

@@ -67,6 +67,28 @@ def functions_table(path, functions, most):
     return "\n".join(lines)
 
 
+BEGIN = "<!-- counts: begin"
+END = "<!-- counts: end -->"
+
+
+def totals_table(measured):
+    """Markdown: the counts of each path."""
+    lines = ["| path | instructions | allocations | atomics |", "|---|---:|---:|---:|"]
+    for path, totals in measured.items():
+        cells = [number(what, getattr(totals, what)) for what in Totals._fields]
+        lines.append(f"| `{path}` | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def put_between_marks(text, tables):
+    """The text of a document, with the tables between its two marks; None where it has none."""
+    begin, end = text.find(BEGIN), text.find(END)
+    if begin == -1 or end < begin:
+        return None
+    begin = text.index("\n", begin) + 1
+    return text[:begin] + tables + "\n" + text[end:]
+
+
 def short_name(function):
     """Without its result, parameters, template arguments and the namespaces of narke's own."""
     name = function.replace("(anonymous namespace)::", "").split("@@")[0]

@@ -23,20 +23,37 @@ def arguments():
                         help=f"only this one; may be repeated: {', '.join(measure.PATHS)}")
     parser.add_argument("--functions", type=int, default=0, metavar="N",
                         help="show the N functions of each path that most instructions go to")
+    parser.add_argument("--document", type=pathlib.Path, metavar="FILE",
+                        help="write the counts, and of each path the 12 functions that most "
+                             "instructions go to, between the marks of a document, such as "
+                             "docs/PERFORMANCE.md")
     parser.add_argument("--program", type=pathlib.Path, metavar="FILE",
                         help="a guard_paths that is built already (default: build/guard's)")
     return parser.parse_args()
 
 
-def count_all(program, paths, shown):
-    """Maps each path to its Totals; prints the functions of each where that is asked for."""
-    measured = {}
-    for path in paths:
+IN_DOCUMENT = 12
+
+
+def count_all(program, options):
+    """Maps each path to its Totals; shows the functions of each where that is asked for."""
+    measured, tables = {}, []
+    for path in options.path or measure.PATHS:
         functions = measure.measure(program, path)
         measured[path] = counts.total(functions)
-        if shown > 0:
-            print(bounds.functions_table(path, functions, shown) + "\n", flush=True)
+        tables.append(bounds.functions_table(path, functions, IN_DOCUMENT))
+        if options.functions > 0:
+            print(bounds.functions_table(path, functions, options.functions) + "\n", flush=True)
+    if options.document is not None:
+        document(options.document, "\n\n".join([bounds.totals_table(measured), *tables]))
     return measured
+
+
+def document(file, tables):
+    text = bounds.put_between_marks(file.read_text(encoding="utf-8"), tables)
+    if text is None:
+        raise measure.GuardError(f'{file} has no "{bounds.BEGIN} ..." and "{bounds.END}"')
+    file.write_text(text, encoding="utf-8")
 
 
 def tell(measured, recorded):
@@ -63,8 +80,8 @@ def main(root):
     recorded = bounds.read(file) if file.is_file() else {}
     try:
         program = options.program or measure.build(root)
-        measured = count_all(program, options.path or measure.PATHS, options.functions)
-    except measure.GuardError as problem:
+        measured = count_all(program, options)
+    except (measure.GuardError, OSError) as problem:
         print(f"scripts/guard: {problem}", file=sys.stderr)
         return 1
     if not options.record:
