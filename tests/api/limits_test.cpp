@@ -132,8 +132,9 @@ TEST_F(limits, what_completes_may_be_moved_on_while_it_does) {
   for (int i = 0; i != 5; ++i) refs.push_back(narke::task([i] { return i; }).remote());
   auto completed = narke::as_completed(refs);
   auto moved = std::move(completed);
+  completed = std::move(moved);
   int sum = 0;
-  for (auto& ref : moved) sum += narke::get(ref);
+  for (auto& ref : completed) sum += narke::get(ref);
   EXPECT_EQ(sum, 10);
 }
 
