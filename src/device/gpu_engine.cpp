@@ -159,12 +159,6 @@ gpu_engine_facts gpu_engine::facts() {
   return all;
 }
 
-bool gpu_engine::is_on_device(const detail::array_buffer& buffer, int device) {
-  const lock_type lock{mutex_};
-  return is_started_ && static_cast<std::size_t>(device) < devices_.size() &&
-         buffer.replica_on(*device_at(device)) != nullptr;
-}
-
 int gpu_engine::device_count() {
   const lock_type lock{mutex_};
   return is_started_ ? static_cast<int>(devices_.size()) : 0;

@@ -123,8 +123,7 @@ class gpu_engine {
   void (*on_device_lost)(int device, const std::exception_ptr& why) noexcept = nullptr;
 
   [[nodiscard]] gpu_engine_facts facts();
-  /// Bytes of `buffer` that lie on the device, and works queued there: what placement looks at.
-  [[nodiscard]] bool is_on_device(const detail::array_buffer& buffer, int device);
+  /// Works that are queued there.
   [[nodiscard]] std::size_t queue_length(int device);
   [[nodiscard]] int device_count();
   [[nodiscard]] bool is_emulated() const noexcept { return options_.is_emulated; }

@@ -14,10 +14,6 @@ resource_kinds resource_kinds::needed_by(const resource_request& request) {
   return kinds;
 }
 
-bool resource_kinds::has_custom(const std::string& name) const {
-  return std::binary_search(custom.begin(), custom.end(), name);
-}
-
 void resource_kinds::add_custom(const std::string& name) {
   const auto at = std::lower_bound(custom.begin(), custom.end(), name);
   if (at == custom.end() || *at != name) {

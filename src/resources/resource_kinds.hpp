@@ -19,7 +19,6 @@ struct resource_kinds {
   static resource_kinds needed_by(const resource_request& request);
 
   [[nodiscard]] bool empty() const { return !gpus && !memory && custom.empty(); }
-  [[nodiscard]] bool has_custom(const std::string& name) const;
   void add_custom(const std::string& name);
   void add(const resource_kinds& other);
   /// Those that are in both.

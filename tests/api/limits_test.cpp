@@ -7,6 +7,8 @@
 
 #include <stdexcept>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace {
 
@@ -123,6 +125,17 @@ TEST_F(limits, a_method_has_no_handle_once_the_last_is_gone) {
   }
   hold.open();
   EXPECT_THAT(narke::get(told), HasSubstr("the last handle of actor 'alone' is gone"));
+}
+
+TEST_F(limits, what_completes_may_be_moved_on_while_it_does) {
+  std::vector<narke::object_ref<int>> refs;
+  for (int i = 0; i != 5; ++i) refs.push_back(narke::task([i] { return i; }).remote());
+  auto completed = narke::as_completed(refs);
+  auto moved = std::move(completed);
+  completed = std::move(moved);
+  int sum = 0;
+  for (auto& ref : completed) sum += narke::get(ref);
+  EXPECT_EQ(sum, 10);
 }
 
 TEST_F(limits, a_bundle_has_a_numa_node_of_the_machine) {

@@ -331,4 +331,27 @@ TEST_F(allocation_faults, of_threads_outside) {
   });
 }
 
+class taker {
+ public:
+  int take(const std::array<char, 4'096>&) { return 2; }
+};
+
+// A submission that was counted and then could not be made makes room again.
+TEST_F(allocation_faults, of_what_counts_as_pending) {
+  using large = std::array<char, 4'096>;  // no slab has it
+  auto one = narke::task([](const large&) { return 1; },
+                         {.max_pending = 1, .when_full = narke::when_full::fail});
+  auto a = narke::actor<taker>({.max_pending_calls = 1}).remote();
+  refuse_each("limits of what is pending", [&](kept_refs& keep) {
+    try {
+      EXPECT_EQ(narke::get(keep(one.remote(large{}))), 1);
+      EXPECT_EQ(narke::get(keep(a.task(&taker::take).remote(large{}))), 2);
+    } catch (const narke::pending_limit_error& full) {
+      ADD_FAILURE() << full.what();
+    } catch (const narke::pending_calls_limit_exceeded& full) {
+      ADD_FAILURE() << full.what();
+    }
+  });
+}
+
 }  // namespace

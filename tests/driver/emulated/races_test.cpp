@@ -95,6 +95,14 @@ TEST_F(emulated_races, completion_orders_only_when_the_host_saw_it) {
   EXPECT_EQ(races(), 0U) << scene.findings();
 }
 
+TEST_F(emulated_races, a_query_of_a_stream_that_is_done_is_seeing_it) {
+  write(first);
+  while (scene.cu.stream_query(first) == cu_result::not_ready) {
+  }
+  read(second);
+  EXPECT_EQ(races(), 0U) << scene.findings();
+}
+
 TEST_F(emulated_races, a_query_that_says_not_ready_orders_nothing) {
   emulated_options options;
   scene.run(
