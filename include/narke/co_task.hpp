@@ -455,8 +455,7 @@ class task_impl<Holder, N, P...> final
       return false;
     }
     body_.frame_.promise().part = this;
-    this->innermost = body_.frame_;
-    this->has_begun = true;
+    this->begin_attempt(body_.frame_);
     return true;
   }
   template <std::size_t... I>

@@ -296,8 +296,8 @@ co_part::co_part(task_node& its) noexcept : node{its} {
 }
 
 bool co_part::is_there(result_slot& slot) {
-  if (internal::is_asked_to_stop()) [[unlikely]] {
-    is_stopped = true;
+  is_stopped = is_stopped || internal::is_asked_to_stop();
+  if (is_stopped) [[unlikely]] {
     return true;
   }
   if (!slot.is_ready()) {
@@ -310,7 +310,7 @@ bool co_part::is_there(result_slot& slot) {
 }
 
 bool co_part::are_there(const slot_list& slots, std::size_t& first) {
-  is_stopped = internal::is_asked_to_stop();
+  is_stopped = is_stopped || internal::is_asked_to_stop();
   for (first = 0; first != slots.size && !is_stopped; ++first) {
     result_slot& slot = *slots[first];
     if (!is_there(slot)) {
@@ -327,24 +327,22 @@ void co_part::suspend(const slot_list& slots, std::size_t first) {
   waits_at = new suspension{node, slots, first};
 }
 
-void co_part::end_wait_slowly() {
+void co_part::leave_wait() noexcept {
+  suspension& wait = *std::exchange(waits_at, nullptr);
+  reason_to_stop_ = wait.why();
+  is_stopped = wait.ended_early() || internal::is_asked_to_stop();
+  wait.release();
+}
+
+void co_part::throw_reason_to_stop() {
   is_stopped = false;
-  std::exception_ptr why;
-  bool is_early = true;
-  if (suspension* const wait = std::exchange(waits_at, nullptr)) {
-    why = wait->why();
-    is_early = wait->ended_early();
-    wait->release();
+  if (const std::exception_ptr reason = std::exchange(reason_to_stop_, nullptr)) {
+    std::rethrow_exception(reason);
   }
-  if (why != nullptr) {
-    std::rethrow_exception(why);
-  }
-  if (is_early || internal::is_asked_to_stop()) {
-    throw task_cancelled_error{
-        fmt::format("narke: co_await ends here: {} was cancelled, its time is over, or the runtime "
-                    "shuts down",
-                    internal::display_name(node))};
-  }
+  throw task_cancelled_error{
+      fmt::format("narke: co_await ends here: {} was cancelled, its time is over, or the runtime "
+                  "shuts down",
+                  internal::display_name(node))};
 }
 
 void throw_empty_co_task() {

@@ -119,6 +119,50 @@ co_task<long> fib(int n) {
   co_return co_await std::move(one) + other;
 }
 
+co_task<int> twice(object_ref<int> ref) {
+  const int first = co_await ref;
+  co_return first + co_await ref;
+}
+
+// The compiler may wait for both before it asks for either result.
+TEST_P(co_waits, of_two_in_one_expression) {
+  narke::promise<int> first;
+  narke::promise<int> second;
+  auto sum = narke::task([](object_ref<int> a, object_ref<int> b) -> co_task<int> {
+               co_return co_await a + co_await b;
+             }).remote(first.ref(), second.ref());
+  auto of_co_task = narke::task([](object_ref<int> a, object_ref<int> b) -> co_task<int> {
+                      co_return co_await a + co_await twice(b) + co_await a;
+                    }).remote(first.ref(), second.ref());
+  ASSERT_TRUE(becomes_suspended(sum));
+  ASSERT_TRUE(becomes_suspended(of_co_task));
+  first.set_value(1);
+  EXPECT_TRUE(becomes_suspended(sum)) << "for the second";
+  second.set_value(20);
+  EXPECT_EQ(narke::get(sum), 21);
+  EXPECT_EQ(narke::get(of_co_task), 42);
+}
+
+TEST_P(co_waits, of_two_in_one_expression_end_by_a_cancel) {
+  narke::promise<int> first;
+  narke::promise<int> second;
+  const tally ended;
+  auto sum = narke::task([ended](object_ref<int> a, object_ref<int> b) -> co_task<int> {
+               try {
+                 co_return co_await a + co_await b;
+               } catch (const narke::task_cancelled_error&) {
+                 ended.add();
+                 throw;
+               }
+             }).remote(first.ref(), second.ref());
+  ASSERT_TRUE(becomes_suspended(sum));
+  narke::cancel(sum);
+  EXPECT_THROW(narke::get(sum), narke::task_cancelled_error);
+  EXPECT_TRUE(narke_test::eventually([&] { return ended.value() == 1; }));
+  first.set_value(1);
+  second.set_value(1);
+}
+
 TEST_P(co_waits, of_recursion) {
   EXPECT_EQ(narke::get(narke::task(fib).remote(18)), 2584);
 }

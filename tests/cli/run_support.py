@@ -16,6 +16,11 @@ SOURCE = ""
 WATCHDOG_S = 100
 
 
+def checks_undefined_behaviour():
+    """Whether the program was built so. Its checks of objects' types need free descriptors."""
+    return b"__ubsan_" in pathlib.Path(PROGRAM).read_bytes()
+
+
 def schema():
     with open(os.path.join(SOURCE, "docs", "run-events.schema.json"), encoding="utf-8") as file:
         return jsonschema.Draft202012Validator(json.load(file))

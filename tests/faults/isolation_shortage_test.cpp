@@ -2,6 +2,7 @@
 // say what they should not: the task is told, and the next one runs.
 #include <support/fresh_process.hpp>
 #include <support/runtime_fixture.hpp>
+#include <support/sanitizers.hpp>
 #include <support/values.hpp>
 #include <support/worker_processes.hpp>
 
@@ -52,6 +53,7 @@ int first_free_descriptor() {
 
 // One descriptor more each time, until there are enough: every step of a start fails once.
 TEST(isolation_shortage, of_descriptors_is_told_at_every_step_and_leaves_none_open) {
+  NARKE_SKIP_WITHOUT_DESCRIPTORS();
   in_fresh_process([] {
     narke::init({.num_cpus = 1});
     auto ask = narke::task(own_process, isolated);

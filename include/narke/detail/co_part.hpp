@@ -7,6 +7,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <utility>
 
 #include <narke/detail/result_slot.hpp>
@@ -36,16 +37,27 @@ class NARKE_EXPORT co_part {
   /// Notes what the coroutine, which is about to suspend, waits for: the slots from `first` on, up
   /// to one that failed. They stay where they are. Throws std::bad_alloc.
   void suspend(const slot_list& slots, std::size_t first);
-  /// As the coroutine goes on. Throws task_cancelled_error when the task is to stop, and what else
-  /// has ended the wait.
+  /// The result of co_await is asked for. Throws task_cancelled_error when the task is to stop, and
+  /// what else has ended the wait. Not always before the next co_await: of two in one expression a
+  /// compiler may wait for both, and then ask for the results.
   void end_wait() {
-    if (waits_at != nullptr || is_stopped) [[unlikely]] {
-      end_wait_slowly();
+    if (is_stopped) [[unlikely]] {
+      throw_reason_to_stop();
     }
   }
 
+  /// The body is there, and has not begun.
+  void begin_attempt(std::coroutine_handle<> body) noexcept {
+    innermost = body;
+    has_begun = true;
+    is_stopped = false;
+    reason_to_stop_ = nullptr;
+  }
   /// Goes on with the body until it has ended, or suspends.
   void run() {
+    if (waits_at != nullptr) {
+      leave_wait();
+    }
     do {
       innermost.resume();
     } while (innermost != nullptr && waits_at == nullptr);
@@ -56,10 +68,10 @@ class NARKE_EXPORT co_part {
   /// What is resumed next: the body itself, or the innermost of the co_tasks that it awaits. Null:
   /// the body has ended.
   std::coroutine_handle<> innermost;
-  /// Where it is suspended. Set by co_await, taken back as that goes on.
+  /// Where it is suspended. Set by co_await, taken back before the body goes on.
   internal::suspension* waits_at = nullptr;
   bool has_begun = false;   ///< this attempt: its body is there
-  bool is_stopped = false;  ///< the co_await under way throws
+  bool is_stopped = false;  ///< the co_await under way throws, and does not wait
 
   // Of its execution, from one thread to the next.
   bool has_token = false;
@@ -73,7 +85,10 @@ class NARKE_EXPORT co_part {
   ~co_part() = default;
 
  private:
-  void end_wait_slowly();
+  void leave_wait() noexcept;
+  [[noreturn]] void throw_reason_to_stop();
+
+  std::exception_ptr reason_to_stop_;  // null: the task is asked to
 };
 
 /// Throws std::invalid_argument: a co_task that was moved from is awaited.
