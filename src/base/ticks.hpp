@@ -23,9 +23,20 @@ inline std::uint64_t ticks_now() noexcept {
 #else
   const auto now = std::chrono::steady_clock::now().time_since_epoch();
   return static_cast<std::uint64_t>(
-             std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()) | 1U;
+             std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()) |
+         1U;
 #endif
 }
+
+/// For limits that need not be kept within a factor of ten, where nobody can wait for the
+/// calibration.
+#if defined(__x86_64__) || defined(__i386__)
+inline constexpr std::uint64_t ticks_per_microsecond_about = 3'000;
+#elif defined(__aarch64__)
+inline constexpr std::uint64_t ticks_per_microsecond_about = 100;
+#else
+inline constexpr std::uint64_t ticks_per_microsecond_about = 1'000;
+#endif
 
 /// Takes the first of the two readings that `nanoseconds_per_tick` compares. The longer before
 /// that call, the less it waits and the better its answer. Later calls do nothing.

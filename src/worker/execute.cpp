@@ -17,6 +17,7 @@
 #include "worker/call_sites.hpp"
 #include "worker/cancel_tree.hpp"
 #include "worker/coroutine.hpp"
+#include "worker/failure_watch.hpp"
 #include "worker/gpu_task.hpp"
 #include "worker/lifecycle.hpp"
 #include "worker/placed_task.hpp"
@@ -344,7 +345,11 @@ void resume_all(detail::dependent* entry, bool failed, runnable** next) noexcept
   }
 }
 
+// After a slot was closed: `entry` is the first of those that were on its list.
 inline void resume(detail::dependent* entry, bool failed, runnable** next) noexcept {
+  if (failed) [[unlikely]] {
+    failure_watcher::tell_all();
+  }
   if (entry != nullptr) {
     resume_all(entry, failed, next);
   }
@@ -559,8 +564,8 @@ namespace {
 // than they are.
 std::uint64_t submission_ticks(const task_node& node, thread_state& self) noexcept {
   if (event_writer* const writer = this_thread_events;
-      node.lane != task_lane::fast || node.id % 8 == 0 || writer == nullptr ||
-      !writer->is_full() || self.coarse_ticks == 0) {
+      node.lane != task_lane::fast || node.id % 8 == 0 || writer == nullptr || !writer->is_full() ||
+      self.coarse_ticks == 0) {
     self.coarse_ticks = ticks_now();
   }
   return self.coarse_ticks;

@@ -162,7 +162,9 @@ char wanted_mark = 0;
 std::atomic_ref<void*> half_of(const task_node& node) noexcept {
   return std::atomic_ref{node.gpu->work};
 }
-bool is_half(const void* work) noexcept { return work != nullptr && work != &wanted_mark; }
+bool is_half(const void* work) noexcept {
+  return work != nullptr && work != &wanted_mark;
+}
 
 /// Null: there is none yet.
 gpu_task* find_task_of(const task_node& node) noexcept {
@@ -170,7 +172,9 @@ gpu_task* find_task_of(const task_node& node) noexcept {
   return is_half(work) ? static_cast<gpu_task*>(work) : nullptr;
 }
 /// Requires: it was made.
-gpu_task& task_of(const task_node& node) noexcept { return *find_task_of(node); }
+gpu_task& task_of(const task_node& node) noexcept {
+  return *find_task_of(node);
+}
 
 void want(task_node& node) noexcept {
   void* found = nullptr;
@@ -262,6 +266,7 @@ void look_gpus_up() noexcept {
 }
 
 void announce_gpu_task(task_node& node) noexcept {
+  gpu_tasks_exist.store(true, std::memory_order_relaxed);
   node.gpu->destroy_work = [](void* half) noexcept {
     if (is_half(half)) {
       delete static_cast<gpu_task*>(half);

@@ -3,6 +3,7 @@
 // when the task is ready, and lives as long as its node.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 
@@ -13,6 +14,8 @@
 
 namespace narke::internal {
 
+/// Whether any GPU task was ever made in this process. Who has a ref to one sees that.
+inline constinit std::atomic<bool> gpu_tasks_exist{false};
 /// A GPU task was made. Before anybody else can see the node.
 void announce_gpu_task(detail::task_node& node) noexcept;
 /// A GPU task whose inputs are ordered, on its way to the placement lane. Takes over one reference.

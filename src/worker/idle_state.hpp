@@ -6,16 +6,21 @@
 //              between two tasks gives its permit up.
 //   searching  workers that look for work and have none. While there are enough of them, a push
 //              wakes nobody.
+//   waking     workers that were woken to look for work, and do not run yet: they may wait for a
+//              CPU. For a push they are searchers; a worker that runs out of work does not count
+//              on them, and searches itself.
 //   parked     workers that sleep and are in the list of sleepers.
 //
 // Protocol, "no task is ready while a permit and a sleeper are idle":
 //  1. Who makes work visible (a push, sequentially consistent) then calls pool.notify(), which
-//     reads this word. It wakes a sleeper only if nobody searches and a permit is free.
+//     reads this word. It wakes a sleeper only if nobody searches or wakes and a permit is free;
+//     and one more when the last that was woken does not run after a time.
 //  2. Who parks first puts its permit back and counts itself as parked, in one step, and then looks
 //     at all queues once more. By the single order of these accesses, either 1 sees the permit or 2
 //     sees the work.
-//  3. A searcher that finds work stops searching; if it was the last, it calls notify() when there
-//     is more. So one push wakes one worker, and that one the next.
+//  3. Who was woken turns from waking to searching as it runs. A searcher that finds work stops
+//     searching; if it was the last, it calls notify() when there is more. So one push wakes one
+//     worker, and that one the next.
 //  4. Who gives a permit back for another reason (a blocked get, the placement lane) looks at the
 //     queues after it, as in 2.
 #pragma once
@@ -29,12 +34,15 @@ class idle_state {
  public:
   struct counts {
     std::int32_t permits;
-    std::uint16_t searching;
-    std::uint16_t parked;
+    std::uint16_t searching = 0;
+    std::uint16_t waking = 0;
+    std::uint16_t parked = 0;
   };
+  /// The most that searching, waking and parked can be.
+  static constexpr std::uint16_t workers_max = (1U << 12) - 1;
 
   void reset(std::int32_t permits) noexcept {
-    word_.store(packed({permits, 0, 0}), std::memory_order_seq_cst);
+    word_.store(packed({permits}), std::memory_order_seq_cst);
   }
   [[nodiscard]] counts read() const noexcept {
     return unpacked(word_.load(std::memory_order_seq_cst));
@@ -80,13 +88,16 @@ class idle_state {
   }
 
  private:
+  // 28 bits and three times 12.
   static std::uint64_t packed(counts c) noexcept {
-    return (std::uint64_t{static_cast<std::uint32_t>(c.permits)} << 32) |
-           (std::uint64_t{c.searching} << 16) | c.parked;
+    return (static_cast<std::uint64_t>(std::int64_t{c.permits}) << 36) |
+           (std::uint64_t{c.searching} << 24) | (std::uint64_t{c.waking} << 12) | c.parked;
   }
   static counts unpacked(std::uint64_t word) noexcept {
-    return {static_cast<std::int32_t>(word >> 32), static_cast<std::uint16_t>(word >> 16),
-            static_cast<std::uint16_t>(word)};
+    return {static_cast<std::int32_t>(static_cast<std::int64_t>(word) >> 36),
+            static_cast<std::uint16_t>(word >> 24 & workers_max),
+            static_cast<std::uint16_t>(word >> 12 & workers_max),
+            static_cast<std::uint16_t>(word & workers_max)};
   }
 
   alignas(64) std::atomic<std::uint64_t> word_{0};

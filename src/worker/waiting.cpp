@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <atomic>
 #include <deque>
-#include <memory>
 #include <iterator>
+#include <memory>
 #include <mutex>
 #include <stdexcept>
 #include <string>
@@ -20,8 +20,12 @@
 #include "worker/call_sites.hpp"
 #include "worker/deadlock.hpp"
 #include "worker/execute.hpp"
+#include "worker/failure_watch.hpp"
+#include "worker/gpu_task.hpp"
 #include "worker/parker.hpp"
 #include "worker/pause.hpp"
+#include "worker/thread_state.hpp"
+#include "worker/worker_pool.hpp"
 
 namespace narke::internal {
 
@@ -40,6 +44,8 @@ using time_point = std::chrono::steady_clock::time_point;
 constexpr int spins_before_sleep = 100;
 constexpr int spins_for_a_body = 12;  // some 3 us: to sleep and be woken costs more
 constexpr std::size_t slots_waited_for_at_once = 256;
+constexpr std::size_t few_slots = 8;         // told by each
+constexpr std::size_t sleeps_for_many = 16;  // of one call; more: it is woken by failures of others
 
 // Sleeps until a number of slots are ready, or one has failed when that is asked for. Lives on the
 // waiting thread's stack.
@@ -100,7 +106,8 @@ class sleeping_group final : public wait_group {
 };
 
 // Sleeps by `sleep_until`. A task that sleeps without a deadline looks from time to time whether
-// anything can still wake it; `slots` says what it waits for, and is asked only then.
+// anything can still wake it; `slots` says what it waits for, and is asked only then. `goal`: how
+// many of these have to be ready; 0: all.
 template <class Sleep, class Slots>
 bool sleep_watched(time_point deadline, Sleep&& sleep_until, Slots&& slots, std::size_t goal,
                    bool until_failure) {
@@ -112,7 +119,9 @@ bool sleep_watched(time_point deadline, Sleep&& sleep_until, Slots&& slots, std:
   if (sleep_until(clock::now() + pause)) {
     return true;
   }
-  const watched_wait wait{slots(), goal, until_failure};
+  std::vector<result_slot*> all = slots();
+  const std::size_t wanted = goal != 0 ? goal : all.size();
+  const watched_wait wait{std::move(all), wanted, until_failure};
   for (;;) {
     wait.look();
     if (sleep_until(clock::now() + pause)) {
@@ -150,16 +159,97 @@ bool sleep_for(result_slot& slot, time_point deadline) {
       [&] { return std::vector{&slot}; }, 1, false);
 }
 
-// Sleeps until the slots from `first` on, or as many of them as are looked at, are ready, or one of
-// them failed.
-bool sleep_for_some(slot_list slots, std::size_t first, time_point deadline) {
-  const std::size_t last = std::min(slots.size, first + slots_waited_for_at_once);
-  std::vector<result_slot*> open;
-  for (std::size_t i = first; i != last; ++i) {
-    if (!slots[i]->is_ready()) {
-      open.push_back(slots[i]);
+// Sleeps until one slot is ready, or any has failed, whichever it is. On the waiting thread's
+// stack.
+class sleeping_for_last final : public wait_group {
+ public:
+  explicit sleeping_for_last() noexcept : failures_{parker_} {}
+  sleeping_for_last(const sleeping_for_last&) = delete;
+  sleeping_for_last& operator=(const sleeping_for_last&) = delete;
+  ~sleeping_for_last() {
+    if (last_ != nullptr) {
+      waiting_room::leave(entry_, *last_);
     }
   }
+
+  /// False when `last` is ready.
+  [[nodiscard]] bool begin(result_slot& last) {
+    const bool is_in = waiting_room::enter(entry_, last, *this);
+    last_ = is_in ? &last : nullptr;
+    return is_in;
+  }
+  bool sleep_until(time_point deadline) noexcept { return parker_.wait_until(deadline); }
+
+ private:
+  void on_ready(wait_entry& /*entry*/) noexcept override { parker_.wake(); }
+
+  parker parker_;
+  failure_watcher failures_;
+  wait_entry entry_;
+  result_slot* last_ = nullptr;  // it has the entry
+};
+
+// Those from `first` on, up to a limit.
+struct slot_range {
+  slot_list slots;
+  std::size_t first;
+  std::size_t end;
+
+  slot_range(slot_list all, std::size_t begin, std::size_t most) noexcept
+      : slots{all}, first{begin}, end{std::min(all.size, begin + most)} {}
+
+  [[nodiscard]] std::vector<result_slot*> open() const {
+    std::vector<result_slot*> all;
+    for (std::size_t i = first; i != end; ++i) {
+      if (!slots[i]->is_ready()) {
+        all.push_back(slots[i]);
+      }
+    }
+    return all;
+  }
+  // Those before the first that has failed. One that fails meanwhile is among them, or ends them.
+  [[nodiscard]] std::vector<result_slot*> open_before_failure() const {
+    std::vector<std::size_t> all;
+    for (std::size_t i = first; i != end; ++i) {
+      if (!slots[i]->is_ready()) {
+        all.push_back(i);
+      }
+    }
+    slot_range before = *this;
+    before.end_at_failure();
+    std::vector<result_slot*> open;
+    for (const std::size_t i : all) {
+      if (i < before.end) {
+        open.push_back(slots[i]);
+      }
+    }
+    return open;
+  }
+  void want_completion_of_open() const noexcept {
+    for (std::size_t i = first; i != end; ++i) {
+      detail::want_completion(*slots[i]);
+    }
+  }
+  // Up to the first that has failed: those behind it are not asked for.
+  void end_at_failure() noexcept {
+    const std::size_t all = end;
+    for (end = first; end != all && !(slots[end]->is_ready() && slots[end]->failed()); ++end) {
+    }
+  }
+  // Null when all are ready.
+  [[nodiscard]] result_slot* last_open() const noexcept {
+    for (std::size_t i = end; i != first; --i) {
+      if (!slots[i - 1]->is_ready()) {
+        return slots[i - 1];
+      }
+    }
+    return nullptr;
+  }
+};
+
+// Sleeps until all of a few slots are ready, or one of them failed.
+bool sleep_for_few(const slot_range& range, time_point deadline) {
+  const std::vector<result_slot*> open = range.open_before_failure();
   if (open.empty()) {
     return true;
   }
@@ -172,6 +262,35 @@ bool sleep_for_some(slot_list slots, std::size_t first, time_point deadline) {
   return sleep_watched(
       deadline, [&](time_point until) { return group.sleep_until(until); }, [&] { return open; },
       open.size(), true);
+}
+
+// Sleeps until the last of many slots is ready, which mostly means all, or something has failed,
+// which may be another. To be told by each one of them costs every producer the way to a lock.
+bool sleep_for_many(slot_range range, time_point deadline) {
+  if (gpu_tasks_exist.load(std::memory_order_relaxed)) {
+    range.want_completion_of_open();
+  }
+  sleeping_for_last group;
+  if (failure_watcher::failures() != 0) {
+    range.end_at_failure();
+  }
+  result_slot* const last = range.last_open();
+  if (last == nullptr || !group.begin(*last)) {
+    return true;
+  }
+  const blocked_section blocked;
+  return sleep_watched(
+      deadline, [&](time_point until) { return group.sleep_until(until); },
+      [&] { return range.open(); }, 0, true);
+}
+
+// Sleeps for the slots from `first` on, or as many of them as are looked at. True when it was woken
+// or had not to sleep: some of them are ready.
+bool sleep_for_some(slot_list slots, std::size_t first, std::size_t sleeps, time_point deadline) {
+  if (slots.size - first <= few_slots || sleeps > sleeps_for_many) {
+    return sleep_for_few({slots, first, slots_waited_for_at_once}, deadline);
+  }
+  return sleep_for_many({slots, first, slots.size}, deadline);
 }
 
 std::size_t count_ready(slot_list slots, std::size_t wanted) {
@@ -240,8 +359,7 @@ namespace narke::detail {
 using namespace narke::internal;  // NOLINT: this half of the file only names what the other half
                                   // made
 
-bool wait_for_slot(result_slot& slot, std::chrono::nanoseconds timeout,
-                   const source_location& at) {
+bool wait_for_slot(result_slot& slot, std::chrono::nanoseconds timeout, const source_location& at) {
   if (slot.is_ready()) {
     return true;
   }
@@ -277,8 +395,20 @@ void wait_for_slot(result_slot& slot, bool is_given_up, const source_location& a
 
 namespace {
 
+// A thread outside that would run many tasks in place, while a worker perhaps waits for its CPU:
+// it sleeps instead, and another worker is woken if there is one.
+bool leaves_cpu_to_worker() noexcept {
+  if (this_thread_state.self != nullptr || !worker_pool::instance().has_held_up_search())
+      [[likely]] {
+    return false;
+  }
+  worker_pool::instance().notify();
+  return true;
+}
+
 slots_are wait_for_all(slot_list slots, std::chrono::nanoseconds timeout) {
   const time_point deadline = timeout == for_ever ? time_point::max() : deadline_after(timeout);
+  std::size_t sleeps = 0;
   for (std::size_t i = 0; i != slots.size; ++i) {
     if (i + slots_ahead < slots.size) {
       prefetch(*slots[i + slots_ahead]);
@@ -286,8 +416,9 @@ slots_are wait_for_all(slot_list slots, std::chrono::nanoseconds timeout) {
     result_slot& slot = *slots[i];
     want_completion(slot);
     while (!slot.is_ready()) {
-      const bool runs_here = timeout == for_ever && try_run_in_place(slot);
-      if (!runs_here && !spin_for(slot) && !sleep_for_some(slots, i, deadline) &&
+      const bool runs_here =
+          timeout == for_ever && !leaves_cpu_to_worker() && try_run_in_place(slot);
+      if (!runs_here && !spin_for(slot) && !sleep_for_some(slots, i, ++sleeps, deadline) &&
           !slot.is_ready()) {
         return slots_are::not_yet;
       }

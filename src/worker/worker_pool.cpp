@@ -33,6 +33,12 @@ constexpr std::uint32_t fairness_period =
 constexpr int spins_before_clock = 64;
 constexpr std::chrono::microseconds spin_time{50};
 constexpr std::chrono::milliseconds room_wait_most{1'000};
+constexpr int spins_between_signs = 16;
+constexpr std::chrono::microseconds held_up_time{50};  // a wake on a free CPU takes up to 32 us
+constexpr std::ptrdiff_t sleepers_to_choose_from = 32;
+
+constexpr std::uint64_t held_up_ticks =
+    static_cast<std::uint64_t>(held_up_time.count()) * ticks_per_microsecond_about;
 
 }  // namespace
 
@@ -93,23 +99,30 @@ void worker_pool::stop() {
   idle_.reset(0);
 }
 
+bool worker_pool::is_search_held_up() const noexcept {
+  return ticks_now() - seen_ticks_.load(std::memory_order_relaxed) > held_up_ticks;
+}
+
 void worker_pool::notify_slowly() noexcept {
   bool spawn = false;
   const bool wakes = idle_.update([&](idle_state::counts& now) {
     spawn = now.parked == 0;
-    if (now.searching >= searching_max_.load(std::memory_order_relaxed) || now.permits <= 0 ||
+    const bool is_looked_for =
+        now.searching + now.waking >= searching_max_.load(std::memory_order_relaxed);
+    if ((is_looked_for && (now.parked == 0 || !is_search_held_up())) || now.permits <= 0 ||
         (spawn && worker_count_.load(std::memory_order_relaxed) >=
                       threads_max_.load(std::memory_order_relaxed))) {
       return false;
     }
     --now.permits;
-    ++now.searching;
+    ++now.waking;
     now.parked = static_cast<std::uint16_t>(now.parked - (spawn ? 0 : 1));
     return true;
   });
   if (!wakes) {
     return;
   }
+  seen_ticks_.store(ticks_now(), std::memory_order_relaxed);
   if (!spawn) {
     if (worker* sleeper = pop_sleeper()) {
       sleeper->sleep.wake();
@@ -118,7 +131,7 @@ void worker_pool::notify_slowly() noexcept {
     bool has_sleeper = false;
     idle_.update([&](idle_state::counts& now) {
       ++now.permits;
-      --now.searching;
+      --now.waking;
       has_sleeper = now.parked > 0;
       return true;
     });
@@ -264,13 +277,19 @@ bool worker_pool::add_worker(detail::runnable* handed, bool with_permit) noexcep
   try {
     const memory_refusable others_do_the_work;
     const std::lock_guard lock{mutex_};
-    return add_worker_locked(handed, with_permit);
+    if (!add_worker_locked(handed, with_permit)) {
+      return false;
+    }
   } catch (const std::exception& failed) {
     const memory_needed needed;
     log_warning(fmt::format("no further thread could be made ({}); work goes on with {}",
                             failed.what(), thread_count()));
     return false;
   }
+  if (handed == nullptr && !with_permit) {
+    look_for_sleeper();
+  }
+  return true;
 }
 
 bool worker_pool::add_worker_locked(detail::runnable* handed, bool with_permit) {
@@ -288,6 +307,7 @@ bool worker_pool::add_worker_locked(detail::runnable* handed, bool with_permit) 
   worker& made = *owned_workers_[position];
   made.handed = handed;
   made.begins_with_permit = with_permit;
+  made.begins_asleep = handed == nullptr && !with_permit;
   static_cast<void>(made.sleep.try_wait());  // a wake left over from the last stop()
   // Counted first: what the thread pushes must be seen by whoever looks for work.
   worker_count_.store(index + 1, std::memory_order_seq_cst);
@@ -300,16 +320,35 @@ bool worker_pool::add_worker_locked(detail::runnable* handed, bool with_permit) 
     worker_count_.store(index, std::memory_order_seq_cst);
     throw;
   }
+  if (made.begins_asleep) {
+    sleepers_.push_back(&made);
+    idle_.update([](idle_state::counts& now) {
+      ++now.parked;
+      return true;
+    });
+  }
   return true;
 }
 
+// The kernel wakes a thread on the CPU where it fell asleep, or on that of who wakes it, even when
+// another is free: one that fell asleep elsewhere need not wait for this thread to pause.
 worker* worker_pool::pop_sleeper() noexcept {
+  const int here = cpu_places::here();
   const std::lock_guard lock{mutex_};
   if (sleepers_.empty()) {
     return nullptr;  // stop() was faster
   }
-  worker* sleeper = sleepers_.back();
-  sleepers_.pop_back();
+  const auto worth = [&](int cpu) { return cpu == here ? 0 : places_.is_used(cpu) ? 1 : 2; };
+  auto chosen = sleepers_.end() - 1;
+  const auto last = sleepers_.end() - std::min(sleepers_to_choose_from, std::ssize(sleepers_));
+  for (auto each = chosen; each != last && worth((*chosen)->cpu) != 2;) {
+    --each;
+    if (worth((*each)->cpu) > worth((*chosen)->cpu)) {
+      chosen = each;
+    }
+  }
+  worker* sleeper = *chosen;
+  sleepers_.erase(chosen);
   return sleeper;
 }
 
@@ -326,17 +365,24 @@ namespace {
 }  // namespace
 
 // A worker is woken, or made, in one of two ways: with work handed to it, to run without a permit;
-// or by notify, which took a permit for it and counted it as searching. Made at start, it has
-// neither and falls asleep.
+// or by notify, which took a permit for it and counted it as waking. Made at start, it has neither,
+// and is in the list of sleepers at once: the first tasks find it there.
 void worker_pool::run_worker(worker& self) noexcept {
   const memory_needed needed;
   this_thread_state.self = &self;
   this_thread_state.deque = &self.deque;
   set_thread_track_name(fmt::format("worker {}", self.index), self.index);
-  bool has_permit = self.begins_with_permit;
+  if (!self.begins_asleep) {
+    self.cpu = places_.arrive();
+  } else if (!sleep_until_woken(self)) {
+    return;
+  }
+  bool has_permit = self.begins_with_permit ||
+                    (self.begins_asleep && self.handed.load(std::memory_order_acquire) == nullptr);
   for (;;) {
     bool searching = has_permit;
     if (has_permit) {
+      begin_searching();
       has_permit = work(self, searching);
     }
     while (detail::runnable* handed = self.handed.exchange(nullptr, std::memory_order_acq_rel)) {
@@ -395,6 +441,9 @@ bool worker_pool::work(worker& self, bool& searching) noexcept {
       }
       searching = true;
     }
+    if (misses % spins_between_signs == 0) {
+      seen_ticks_.store(ticks_now(), std::memory_order_relaxed);
+    }
     if (++misses == spins_before_clock) {
       give_up = std::chrono::steady_clock::now() + spin_time;
     } else if (misses > spins_before_clock && std::chrono::steady_clock::now() > give_up) {
@@ -429,22 +478,8 @@ void worker_pool::wait_for_room() const noexcept {
   }
 }
 
-// Step 2 of idle_state's protocol. False: the pool stops.
-bool worker_pool::sleep(worker& self, bool has_permit, bool searching) noexcept {
-  keep_memory_reserve();
-  if (is_forked_child()) [[unlikely]] {
-    end_forked_worker();
-  }
-  {
-    const std::lock_guard lock{mutex_};
-    sleepers_.push_back(&self);
-  }
-  idle_.update([&](idle_state::counts& now) {
-    ++now.parked;
-    now.permits += has_permit ? 1 : 0;
-    now.searching = static_cast<std::uint16_t>(now.searching - (searching ? 1 : 0));
-    return true;
-  });
+// After a worker was counted as parked: what waits for one.
+void worker_pool::look_for_sleeper() noexcept {
   if (placement_lane::instance().wants_permits()) {
     placement_lane::instance().poll();
   }
@@ -454,12 +489,47 @@ bool worker_pool::sleep(worker& self, bool has_permit, bool searching) noexcept 
   if (has_work()) {
     notify();
   }
-  if (stopping_.load(std::memory_order_seq_cst)) {
+}
+
+// Step 2 of idle_state's protocol. False: the pool stops.
+bool worker_pool::sleep(worker& self, bool has_permit, bool searching) noexcept {
+  keep_memory_reserve();
+  if (is_forked_child()) [[unlikely]] {
+    end_forked_worker();
+  }
+  places_.leave(self.cpu);
+  {
+    const std::lock_guard lock{mutex_};
+    self.cpu = cpu_places::here();
+    sleepers_.push_back(&self);
+  }
+  idle_.update([&](idle_state::counts& now) {
+    ++now.parked;
+    now.permits += has_permit ? 1 : 0;
+    now.searching = static_cast<std::uint16_t>(now.searching - (searching ? 1 : 0));
+    return true;
+  });
+  look_for_sleeper();
+  return !stopping_.load(std::memory_order_seq_cst) && sleep_until_woken(self);
+}
+
+// False: the pool stops.
+bool worker_pool::sleep_until_woken(worker& self) noexcept {
+  self.sleep.wait();
+  if (self.handed.load(std::memory_order_acquire) == nullptr &&
+      stopping_.load(std::memory_order_seq_cst)) {
     return false;
   }
-  self.sleep.wait();
-  return self.handed.load(std::memory_order_acquire) != nullptr ||
-         !stopping_.load(std::memory_order_seq_cst);
+  self.cpu = places_.arrive();
+  return true;
+}
+
+void worker_pool::begin_searching() noexcept {
+  idle_.update([](idle_state::counts& now) {
+    --now.waking;
+    ++now.searching;
+    return true;
+  });
 }
 
 bool worker_pool::start_searching() noexcept {
@@ -475,7 +545,7 @@ bool worker_pool::start_searching() noexcept {
 void worker_pool::stop_searching() noexcept {
   bool was_last = false;
   idle_.update([&](idle_state::counts& now) {
-    was_last = --now.searching == 0;
+    was_last = --now.searching == 0 && now.waking == 0;
     return true;
   });
   if (was_last && has_work()) {
@@ -500,6 +570,7 @@ detail::runnable* worker_pool::find(worker& self) noexcept {
 
 // What would otherwise wait while this worker has newer work of its own.
 detail::runnable* worker_pool::find_oldest(worker& self) noexcept {
+  self.cpu = places_.follow(self.cpu);
   detail::runnable* item = self.tick % (2 * fairness_period) == 0 ? steal_from_guests() : nullptr;
   if (item == nullptr) {
     item = take_injected(self);

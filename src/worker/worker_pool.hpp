@@ -13,6 +13,7 @@
 
 #include <narke/detail/task_node.hpp>
 
+#include "worker/cpu_places.hpp"
 #include "worker/idle_state.hpp"
 #include "worker/injection_queue.hpp"
 #include "worker/parker.hpp"
@@ -42,6 +43,8 @@ struct worker {
   /// Set before the wake: run this, without a permit.
   std::atomic<detail::runnable*> handed{nullptr};
   bool begins_with_permit = false;  ///< set before the thread is made, by notify
+  bool begins_asleep = false;       ///< set before the thread is made, unless it has work
+  int cpu = -1;                     ///< its own; while it sleeps, guarded by the pool's mutex
   std::uint32_t random;             ///< the worker's own
   std::uint32_t tick = 0;           ///< the worker's own
   std::thread thread;               ///< guarded by the pool's mutex
@@ -86,9 +89,17 @@ class worker_pool {
   /// thread.
   void notify() noexcept {
     const idle_state::counts now = idle_.read();
-    if (now.permits > 0 && now.searching < searching_max_.load(std::memory_order_relaxed)) {
+    if (now.permits > 0 &&
+        (now.searching + now.waking < searching_max_.load(std::memory_order_relaxed) ||
+         is_search_held_up())) {
       notify_slowly();
     }
+  }
+  /// Whether a worker is to look for work, and does not: were there a CPU for it, it would have run
+  /// by now. It may wait for that of the calling thread.
+  [[nodiscard]] bool has_held_up_search() const noexcept {
+    const idle_state::counts now = idle_.glance();
+    return now.searching + now.waking > 0 && is_search_held_up();
   }
   /// Has a thread that needs no permit run this. Any thread.
   void hand_over(detail::runnable& item) noexcept;
@@ -131,15 +142,19 @@ class worker_pool {
   worker_pool();
   static worker_pool& make() noexcept;
   void notify_slowly() noexcept;
+  [[nodiscard]] bool is_search_held_up() const noexcept;
 
   void run_worker(worker& self) noexcept;
   bool work(worker& self, bool& searching) noexcept;
   bool sleep(worker& self, bool has_permit, bool searching) noexcept;
+  bool sleep_until_woken(worker& self) noexcept;
+  void look_for_sleeper() noexcept;
   void wait_for_room() const noexcept;
   detail::runnable* find(worker& self) noexcept;
   detail::runnable* find_oldest(worker& self) noexcept;
   detail::runnable* take_injected(worker& self) noexcept;
   detail::runnable* steal(worker& self) noexcept;
+  void begin_searching() noexcept;
   bool start_searching() noexcept;
   void stop_searching() noexcept;
   detail::runnable* steal_from_guests() noexcept;
@@ -156,6 +171,9 @@ class worker_pool {
   idle_state idle_;
   injection_queue injected_;
   std::atomic<std::uint64_t> head_ticks_{0};  // written by workers, see head_ticks()
+  // When a worker was last woken to look for work, or looked.
+  std::atomic<std::uint64_t> seen_ticks_{0};
+  cpu_places places_;
   std::atomic<int> blocked_{0};
   std::atomic<int> cpus_{1};  // written by start(); the next two as well
   std::atomic<int> searching_max_{1};

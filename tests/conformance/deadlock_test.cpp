@@ -42,9 +42,21 @@ TEST_F(deadlock, a_task_that_waits_for_its_own_result) {
   auto box = make_mailbox();
   auto ref = narke::task([own = box->ref()] { return narke::get(narke::get(own)); }).remote();
   box->set_value(ref);
-  const auto message =
-      narke_test::message_of<narke::deadlock_error>([&] { narke::get(ref); });
+  const auto message = narke_test::message_of<narke::deadlock_error>([&] { narke::get(ref); });
   EXPECT_NE(message.find("deadlock_test.cpp"), std::string::npos) << message;
+}
+
+TEST_F(deadlock, of_one_in_a_long_list) {
+  auto box = make_mailbox();
+  auto ref = narke::task([own = box->ref()] {
+               std::vector<narke::object_ref<int>> refs;
+               for (int i = 0; i != 20; ++i) {
+                 refs.push_back(i == 7 ? narke::get(own) : narke::put(i));
+               }
+               return narke::get(refs).front();
+             }).remote();
+  box->set_value(ref);
+  EXPECT_THROW(narke::get(ref), narke::deadlock_error);
 }
 
 TEST_F(deadlock, two_that_wait_for_each_other) {
@@ -66,19 +78,20 @@ TEST_F(deadlock, two_that_wait_for_each_other) {
 TEST_F(deadlock, by_wait_and_as_completed) {
   auto box = make_mailbox();
   auto by_wait = narke::task([own = box->ref()] {
-    narke::wait(std::vector{narke::get(own), narke::put(1)}, {.num_returns = 2});
-    return 1;
-  }).remote();
+                   narke::wait(std::vector{narke::get(own), narke::put(1)}, {.num_returns = 2});
+                   return 1;
+                 }).remote();
   box->set_value(by_wait);
   EXPECT_THROW(narke::get(by_wait), narke::deadlock_error);
   box = make_mailbox();
-  auto by_list = narke::task([own = box->ref()] {
-    int sum = 0;
-    for (auto& each : narke::as_completed(std::vector{narke::put(1), narke::get(own)})) {
-      sum += narke::get(each);
-    }
-    return sum;
-  }).remote();
+  auto by_list =
+      narke::task([own = box->ref()] {
+        int sum = 0;
+        for (auto& each : narke::as_completed(std::vector{narke::put(1), narke::get(own)})) {
+          sum += narke::get(each);
+        }
+        return sum;
+      }).remote();
   box->set_value(by_list);
   EXPECT_THROW(narke::get(by_list), narke::deadlock_error);
 }
@@ -86,37 +99,44 @@ TEST_F(deadlock, by_wait_and_as_completed) {
 TEST_F(deadlock, a_task_that_waits_for_what_has_its_result_as_an_argument) {
   auto box = make_mailbox();
   auto ref = narke::task([own = box->ref()] {
-    return narke::get(narke::task([](int x) { return x; }).remote(narke::get(own)));
-  }).remote();
+               return narke::get(narke::task([](int x) { return x; }).remote(narke::get(own)));
+             }).remote();
   box->set_value(ref);
   EXPECT_THROW(narke::get(ref), narke::deadlock_error);
 }
 
 TEST_F(deadlock, a_custom_resource) {
-  auto ref = narke::task([] {
-    return finds_deadlock([] {
-      narke::get(narke::task([] {}, {.resources = {{"license", 1}}}).remote());
-    });
-  }, {.resources = {{"license", 1}}}).remote();
+  auto ref = narke::task(
+                 [] {
+                   return finds_deadlock([] {
+                     narke::get(narke::task([] {}, {.resources = {{"license", 1}}}).remote());
+                   });
+                 },
+                 {.resources = {{"license", 1}}})
+                 .remote();
   EXPECT_TRUE(narke::get(ref));
 }
 
 TEST_F(deadlock, memory) {
   const double all = narke::cluster_resources().at("memory");
-  auto ref = narke::task([=] {
-    return finds_deadlock([=] {
-      narke::get(narke::task([] {}, {.memory = all}).remote());
-    });
-  }, {.memory = 1000}).remote();
+  auto ref = narke::task(
+                 [=] {
+                   return finds_deadlock(
+                       [=] { narke::get(narke::task([] {}, {.memory = all}).remote()); });
+                 },
+                 {.memory = 1000})
+                 .remote();
   EXPECT_TRUE(narke::get(ref));
 }
 
 TEST_F(deadlock, a_gpu) {
-  auto ref = narke::task([] {
-    return finds_deadlock([] {
-      narke::get(narke::task([] {}, {.num_gpus = 0.75}).remote());
-    });
-  }, {.num_gpus = 0.5}).remote();
+  auto ref = narke::task(
+                 [] {
+                   return finds_deadlock(
+                       [] { narke::get(narke::task([] {}, {.num_gpus = 0.75}).remote()); });
+                 },
+                 {.num_gpus = 0.5})
+                 .remote();
   EXPECT_TRUE(narke::get(ref));
 }
 
@@ -150,12 +170,16 @@ struct needs_a_license {
 };
 
 TEST_F(deadlock, what_an_actor_asks_for_before_it_is_there) {
-  auto ref = narke::task([] {
-    return finds_deadlock([] {
-      auto actor = narke::actor<needs_a_license>({.resources = {{"license", 1}}}).remote();
-      narke::get(actor.task(&needs_a_license::answer).remote());
-    });
-  }, {.resources = {{"license", 1}}}).remote();
+  auto ref =
+      narke::task(
+          [] {
+            return finds_deadlock([] {
+              auto actor = narke::actor<needs_a_license>({.resources = {{"license", 1}}}).remote();
+              narke::get(actor.task(&needs_a_license::answer).remote());
+            });
+          },
+          {.resources = {{"license", 1}}})
+          .remote();
   EXPECT_TRUE(narke::get(ref));
 }
 
@@ -177,9 +201,8 @@ TEST_F(deadlock_on_two_gpus, pieces_of_several_gpus) {
     begun.wait_for(2);
     return finds_deadlock([] { narke::get(narke::task([] {}, {.num_gpus = 0.75}).remote()); });
   };
-  const narke::task_options half{.num_cpus = 0,
-                                 .num_gpus = 0.5,
-                                 .scheduling = narke::scheduling::spread()};
+  const narke::task_options half{
+      .num_cpus = 0, .num_gpus = 0.5, .scheduling = narke::scheduling::spread()};
   auto one = narke::task(waits, half).remote();
   auto two = narke::task(waits, half).remote();
   const bool is_found_by_one = narke::get(one);
@@ -191,16 +214,22 @@ TEST_F(deadlock_on_two_gpus, pieces_of_several_gpus) {
 TEST_F(deadlock_on_two_gpus, more_than_the_others_hold) {
   narke::promise<int> promise;
   const tally begun;
-  auto other = narke::task([=, from_outside = promise.ref()] {
-    begun.add();
-    return narke::get(from_outside);
-  }, {.resources = {{"license", 1}}}).remote();
+  auto other = narke::task(
+                   [=, from_outside = promise.ref()] {
+                     begun.add();
+                     return narke::get(from_outside);
+                   },
+                   {.resources = {{"license", 1}}})
+                   .remote();
   begun.wait_for(1);
-  auto ref = narke::task([] {
-    return finds_deadlock([] {
-      narke::get(narke::task([] {}, {.resources = {{"license", 2}}}).remote());
-    });
-  }, {.resources = {{"license", 2}}}).remote();
+  auto ref = narke::task(
+                 [] {
+                   return finds_deadlock([] {
+                     narke::get(narke::task([] {}, {.resources = {{"license", 2}}}).remote());
+                   });
+                 },
+                 {.resources = {{"license", 2}}})
+                 .remote();
   EXPECT_TRUE(narke::get(ref));
   promise.set_value(1);
   narke::get(other);
@@ -212,9 +241,9 @@ TEST_F(deadlock, not_while_a_promise_is_open) {
   narke::promise<int> promise;
   const tally waiting;
   auto ref = narke::task([=, from_outside = promise.ref()] {
-    waiting.add();
-    return narke::get(from_outside);
-  }).remote();
+               waiting.add();
+               return narke::get(from_outside);
+             }).remote();
   waiting.wait_for(1);
   std::this_thread::sleep_for(200ms);  // long enough to look
   promise.set_value(5);
@@ -224,16 +253,22 @@ TEST_F(deadlock, not_while_a_promise_is_open) {
 TEST_F(deadlock, not_while_somebody_else_holds_a_part) {
   gate hold;
   const tally started;
-  auto other = narke::task([=, wait = hold.waiter()] {
-    started.add();
-    wait();
-  }, {.num_cpus = 0, .num_gpus = 0.25}).remote();
+  auto other = narke::task(
+                   [=, wait = hold.waiter()] {
+                     started.add();
+                     wait();
+                   },
+                   {.num_cpus = 0, .num_gpus = 0.25})
+                   .remote();
   started.wait_for(1);
-  auto ref = narke::task([=] {
-    started.add();
-    narke::get(narke::task([] {}, {.num_gpus = 0.75}).remote());
-    return 1;
-  }, {.num_gpus = 0.25}).remote();
+  auto ref = narke::task(
+                 [=] {
+                   started.add();
+                   narke::get(narke::task([] {}, {.num_gpus = 0.75}).remote());
+                   return 1;
+                 },
+                 {.num_gpus = 0.25})
+                 .remote();
   started.wait_for(2);
   std::this_thread::sleep_for(200ms);
   hold.open();
@@ -244,17 +279,18 @@ TEST_F(deadlock, not_while_somebody_else_holds_a_part) {
 TEST_F(deadlock, not_with_a_timeout) {
   auto box = make_mailbox();
   auto ref = narke::task([own = box->ref()] {
-    try {
-      return narke::get(narke::get(own), 200ms);
-    } catch (const narke::get_timeout_error&) {
-      return 7;
-    }
-  }).remote();
+               try {
+                 return narke::get(narke::get(own), 200ms);
+               } catch (const narke::get_timeout_error&) {
+                 return 7;
+               }
+             }).remote();
   box->set_value(ref);
   EXPECT_EQ(narke::get(ref), 7);
   box = make_mailbox();
-  auto limited = narke::task([own = box->ref()] { return narke::get(narke::get(own)); },
-                             {.timeout = 200ms}).remote();
+  auto limited =
+      narke::task([own = box->ref()] { return narke::get(narke::get(own)); }, {.timeout = 200ms})
+          .remote();
   box->set_value(limited);
   EXPECT_THROW(narke::get(limited), narke::task_timeout_error);
   narke::cancel(limited);

@@ -44,7 +44,9 @@ class ping_and_pong : public explored::scene {
   int at_ = 0;
 };
 
-TEST(parker, loses_no_wake) { expect_holds<ping_and_pong>(); }
+TEST(parker, loses_no_wake) {
+  expect_holds<ping_and_pong>();
+}
 TEST(parker, bug_writes_over_a_wake) {
   expect_found<ping_and_pong>("parker: the sleeper writes over a wake");
 }
@@ -80,7 +82,9 @@ class waker_and_impatient : public explored::scene {
   explored::atomic<int> received_{0};
 };
 
-TEST(parker, loses_no_wake_while_the_sleeper_gives_up) { expect_holds<waker_and_impatient>(); }
+TEST(parker, loses_no_wake_while_the_sleeper_gives_up) {
+  expect_holds<waker_and_impatient>();
+}
 TEST(parker, bug_gives_up_with_a_wake) {
   expect_found<waker_and_impatient>("parker: who gives up takes a wake with him");
 }
@@ -100,12 +104,14 @@ class waker_and_owner : public explored::scene {
   std::unique_ptr<parker> place_ = std::make_unique<parker>();
 };
 
-TEST(parker, may_be_gone_when_its_sleeper_saw_the_wake) { expect_holds<waker_and_owner>(); }
+TEST(parker, may_be_gone_when_its_sleeper_saw_the_wake) {
+  expect_holds<waker_and_owner>();
+}
 
 constexpr const char* no_second_look = "pool: who falls asleep does not look once more";
 
 // The protocol of idle_state.hpp, step by step: two workers, a permit or two, and pushers who wake
-// at most one.
+// at most one, or a second when the first is held up, which is thrown.
 class small_pool : public explored::scene {
  public:
   explored::bodies threads() override {
@@ -118,9 +124,7 @@ class small_pool : public explored::scene {
     };
     return {[=] { push(0); }, [=] { push(1); }, [this] { work(0); }, [this] { work(1); }};
   }
-  void at_end() override {
-    check(done_ == static_cast<int>(items_.size()), "an item was lost");
-  }
+  void at_end() override { check(done_ == static_cast<int>(items_.size()), "an item was lost"); }
 
  private:
   struct item : runnable {
@@ -129,11 +133,13 @@ class small_pool : public explored::scene {
 
   void notify() {
     const bool wakes = idle_.update([](idle_state::counts& now) {
-      if (now.searching >= 1 || now.permits <= 0 || now.parked == 0) {
+      const bool is_looked_for = now.searching + now.waking >= 1;
+      if ((is_looked_for && explored::random_below(4) != 0) || now.permits <= 0 ||
+          now.parked == 0) {
         return false;
       }
       --now.permits;
-      ++now.searching;
+      ++now.waking;
       --now.parked;
       return true;
     });
@@ -149,13 +155,28 @@ class small_pool : public explored::scene {
   }
 
   void work(std::size_t self) {
-    bool searching = false;
-    for (bool has_permit = false; !is_over_; has_permit = true) {
-      while (has_permit && run_one(searching)) {
+    sleep(self, false, false);
+    while (!is_over_) {  // woken by notify, with a permit
+      idle_.update([](idle_state::counts& now) {
+        check(now.waking > 0, "nobody was woken");
+        --now.waking;
+        ++now.searching;
+        return true;
+      });
+      bool searching = true;
+      while (run_one(searching) || (!searching && (searching = start_searching()))) {
       }
-      sleep(self, has_permit, searching);
-      searching = true;  // who is woken by notify has a permit and counts as searching
+      sleep(self, true, searching);
     }
+  }
+  bool start_searching() {
+    return idle_.update([](idle_state::counts& now) {
+      if (now.searching >= 1) {
+        return false;
+      }
+      ++now.searching;
+      return true;
+    });
   }
   bool run_one(bool& searching) {
     runnable* taken = nullptr;
@@ -176,7 +197,8 @@ class small_pool : public explored::scene {
   void stop_searching() {
     bool was_last = false;
     idle_.update([&](idle_state::counts& now) {
-      was_last = now.searching > 0 && --now.searching == 0;
+      check(now.searching > 0, "nobody searches");
+      was_last = --now.searching == 0 && now.waking == 0;
       return true;
     });
     if (was_last && !queue_.empty()) {
@@ -209,7 +231,9 @@ class small_pool : public explored::scene {
 TEST(idle_state, no_item_waits_while_a_permit_and_a_sleeper_are_idle) {
   expect_holds<small_pool>();
 }
-TEST(idle_state, bug_no_second_look) { expect_found<small_pool>(no_second_look); }
+TEST(idle_state, bug_no_second_look) {
+  expect_found<small_pool>(no_second_look);
+}
 TEST(idle_state, bug_counts_written_over) {
   expect_found<small_pool>("idle: a change is written over what others wrote");
 }

@@ -38,12 +38,14 @@ TEST(idle_state, keeps_its_counts_apart) {
   idle.reset(1);
   idle.give_permits(-3);
   EXPECT_TRUE(idle.update([](idle_state::counts& now) {
-    now.searching = 65'535;
+    now.searching = idle_state::workers_max;
+    now.waking = 5;
     now.parked = 1'024;
     return true;
   }));
   EXPECT_EQ(idle.read().permits, -2);
-  EXPECT_EQ(idle.read().searching, 65'535);
+  EXPECT_EQ(idle.read().searching, idle_state::workers_max);
+  EXPECT_EQ(idle.read().waking, 5);
   EXPECT_EQ(idle.glance().parked, 1'024);
 }
 
@@ -60,13 +62,22 @@ TEST(idle_state, changes_nothing_when_the_change_says_no) {
 TEST(idle_state, begins_anew) {
   idle_state idle;
   idle.update([](idle_state::counts& now) {
-    now = {-1, 2, 3};
+    now = {-1, 2, 3, 4};
     return true;
   });
   idle.reset(4);
   EXPECT_EQ(idle.read().permits, 4);
   EXPECT_EQ(idle.read().searching, 0);
+  EXPECT_EQ(idle.read().waking, 0);
   EXPECT_EQ(idle.read().parked, 0);
+}
+
+TEST(idle_state, has_room_for_many_permits) {
+  idle_state idle;
+  idle.reset(100'000'000);
+  EXPECT_EQ(idle.try_take_permits(99'999'999), 99'999'999);
+  idle.give_permits(-100'000'000);
+  EXPECT_EQ(idle.read().permits, -99'999'999);
 }
 
 TEST(idle_state_stress, never_gives_more_permits_than_there_are) {

@@ -42,9 +42,7 @@ class level {
 
 class pool_test : public testing::Test {
  protected:
-  static narke::internal::worker_pool& pool() {
-    return narke::internal::worker_pool::instance();
-  }
+  static narke::internal::worker_pool& pool() { return narke::internal::worker_pool::instance(); }
   static narke::internal::placement_lane& lane() {
     return narke::internal::placement_lane::instance();
   }
@@ -68,13 +66,13 @@ class pool_test : public testing::Test {
     })) << "a task was lost";
     const auto all_back = [this] {
       const auto counts = pool().idle().read();
-      return counts.permits == cpus_ && counts.searching == 0 &&
+      return counts.permits == cpus_ && counts.searching == 0 && counts.waking == 0 &&
              counts.parked == pool().thread_count();
     };
-    EXPECT_TRUE(eventually(all_back)) << "permits " << pool().idle().read().permits
-                                      << ", searching " << pool().idle().read().searching
-                                      << ", parked " << pool().idle().read().parked << " of "
-                                      << pool().thread_count();
+    EXPECT_TRUE(eventually(all_back))
+        << "permits " << pool().idle().read().permits << ", searching "
+        << pool().idle().read().searching << ", parked " << pool().idle().read().parked << " of "
+        << pool().thread_count();
     EXPECT_FALSE(pool().has_work());
     EXPECT_FALSE(lane().wants_permits());
     EXPECT_EQ(lane().usage().pending, 0U);
