@@ -42,6 +42,10 @@ void task_node::let_owners_go() noexcept {
 }
 
 std::exception_ptr task_node::first_failed_argument() const {
+  // The inputs of a GPU task may fail after they were ordered, and are looked at each time.
+  if (gpu == nullptr && !argument_failed()) [[likely]] {
+    return nullptr;
+  }
   struct search {
     bool in_stream_order;
     std::exception_ptr found;

@@ -443,6 +443,7 @@ bool worker_pool::work(worker& self, bool& searching) noexcept {
     }
     if (misses % spins_between_signs == 0) {
       seen_ticks_.store(ticks_now(), std::memory_order_relaxed);
+      std::this_thread::yield();  // who makes work may wait for this CPU
     }
     if (++misses == spins_before_clock) {
       give_up = std::chrono::steady_clock::now() + spin_time;
