@@ -81,6 +81,9 @@ class ref_awaiter {
   ref_awaiter(co_part& part, ref_type& ref) noexcept : part_{part}, ref_{ref} {}
 
   bool await_ready() {
+    if (part_.is_stopped) [[unlikely]] {
+      return true;
+    }
     check_may_wait("co_await");
     return part_.is_there(ref_access::checked(ref_, "co_await"));
   }
@@ -117,6 +120,9 @@ class refs_awaiter {
   refs_awaiter(co_part& part, refs_type& refs) noexcept : part_{part}, refs_{refs} {}
 
   bool await_ready() {
+    if (part_.is_stopped) [[unlikely]] {
+      return true;
+    }
     check_may_wait("co_await");
     check_no_empty_ref(refs_, "co_await");
     return part_.are_there(slots_of(refs_), first_);
@@ -265,11 +271,13 @@ class co_task_awaiter {
  public:
   co_task_awaiter(co_part& part, co_task<T>& inner) noexcept : part_{part}, inner_{inner} {}
 
+  // One that ended a co_await before this one in its expression ends this one: the inner body does
+  // not begin.
   bool await_ready() const {
     if (!inner_.frame_ || inner_.frame_.promise().part != nullptr) [[unlikely]] {
       throw_empty_co_task();
     }
-    return false;
+    return part_.is_stopped;
   }
   void await_suspend(std::coroutine_handle<> outer) noexcept {
     co_promise& promise = inner_.frame_.promise();
@@ -278,6 +286,7 @@ class co_task_awaiter {
     part_.innermost = inner_.frame_;
   }
   T await_resume() {
+    part_.end_wait();
     auto& promise = inner_.frame_.promise();
     if (promise.error) [[unlikely]] {
       std::rethrow_exception(promise.error);

@@ -72,8 +72,7 @@ void finish(const object_ref<T>& ref, const source_location& at, bool is_given_u
   slot.throw_if_failed();
 }
 template <class T>
-void finish(const object_ref<T>& ref, const source_location& at,
-            std::chrono::nanoseconds timeout) {
+void finish(const object_ref<T>& ref, const source_location& at, std::chrono::nanoseconds timeout) {
   check_may_wait("get");
   result_slot& slot = ref_access::checked(ref, "get");
   if (!slot.is_ready()) {
@@ -111,36 +110,51 @@ T take(object_ref<T>& ref) {
   }
 }
 
-template <class T>
-void finish(const std::vector<object_ref<T>>& refs, const source_location& at,
-            std::chrono::nanoseconds timeout = for_ever) {
-  check_may_wait("get");
-  check_no_empty_ref(refs, "get");
-  const slots_are now = wait_for_slots(slots_of(refs), timeout, at);
-  if (now == slots_are::not_yet) {
-    throw_get_timeout(timeout, slots_of(refs));
-  }
-  if (now == slots_are::failed) {
-    for (const object_ref<T>& ref : refs) {
-      ref_access::slot(ref)->throw_if_failed();
+// Waits for all, and calls `take` for each as it is ready, in the order of the list.
+template <class T, class Take>
+void finish_each(const std::vector<object_ref<T>>& refs, const source_location& at,
+                 std::chrono::nanoseconds timeout, Take&& take) {
+  for (list_wait wait{slots_of(refs), timeout, at}; wait.ready != refs.size();) {
+    std::size_t i = wait.ready;
+    const slots_are now = wait_for_next(wait);
+    if (now == slots_are::not_yet) [[unlikely]] {
+      throw_get_timeout(timeout, slots_of(refs));
+    }
+    if (now == slots_are::failed) [[unlikely]] {
+      for (const object_ref<T>& ref : refs) {
+        ref_access::slot(ref)->throw_if_failed();
+      }
+    }
+    for (; i != wait.ready; ++i) {
+      take(refs[i]);
     }
   }
 }
 
 template <class T>
-auto values(const std::vector<object_ref<T>>& refs) {
-  if constexpr (!std::is_void_v<T>) {
+void finish(const std::vector<object_ref<T>>& refs, const source_location& at,
+            std::chrono::nanoseconds timeout = for_ever) {
+  check_may_wait("get");
+  check_no_empty_ref(refs, "get");
+  finish_each(refs, at, timeout, [](const object_ref<T>&) {});
+}
+
+template <class T>
+auto values(const std::vector<object_ref<T>>& refs, const source_location& at,
+            std::chrono::nanoseconds timeout = for_ever) {
+  if constexpr (std::is_void_v<T>) {
+    finish(refs, at, timeout);
+  } else {
     static_assert(
         is_copyable<T>,
         "narke::get: a list of refs to move-only values is given up: get(std::move(refs))");
+    check_may_wait("get");
+    check_no_empty_ref(refs, "get");
     std::vector<T> all;
     all.reserve(refs.size());
-    for (std::size_t i = 0; i != refs.size(); ++i) {
-      if (i + slots_ahead < refs.size()) {
-        prefetch(*ref_access::slot(refs[i + slots_ahead]));
-      }
-      all.push_back(std::as_const(ref_access::typed<T>(*ref_access::slot(refs[i])).value()));
-    }
+    finish_each(refs, at, timeout, [&all](const object_ref<T>& ref) {
+      all.push_back(std::as_const(ref_access::typed<T>(*ref_access::slot(ref)).value()));
+    });
     return all;
   }
 }
@@ -230,8 +244,7 @@ void get(const object_ref<void>& ref, std::chrono::duration<Rep, Period> timeout
 /// The values of a list, in its order. Throws at the first failure in that order.
 template <class T>
 auto get(const std::vector<object_ref<T>>& refs, source_location at = source_location::current()) {
-  detail::finish(refs, at);
-  return detail::values(refs);
+  return detail::values(refs, at);
 }
 template <class T>
 auto get(std::vector<object_ref<T>>&& refs, source_location at = source_location::current()) {
@@ -241,8 +254,7 @@ auto get(std::vector<object_ref<T>>&& refs, source_location at = source_location
 template <class T, class Rep, class Period>
 auto get(const std::vector<object_ref<T>>& refs, std::chrono::duration<Rep, Period> timeout,
          source_location at = source_location::current()) {
-  detail::finish(refs, at, detail::timeout_of(timeout));
-  return detail::values(refs);
+  return detail::values(refs, at, detail::timeout_of(timeout));
 }
 template <class T, class Rep, class Period>
 auto get(std::vector<object_ref<T>>&& refs, std::chrono::duration<Rep, Period> timeout,

@@ -79,6 +79,9 @@ void waiting_room::leave(wait_entry& entry, const detail::result_slot& slot) noe
 }
 
 void waiting_room::wake(const detail::result_slot& slot) noexcept {
+  if (is_forked_child()) {
+    return;  // nobody waits here, and a thread of the parent may have had the lock
+  }
   bucket& its = bucket_of(slot);
   const std::lock_guard lock{its.mutex};
   for (wait_entry* entry = its.first; entry != nullptr;) {

@@ -296,7 +296,7 @@ co_part::co_part(task_node& its) noexcept : node{its} {
 }
 
 bool co_part::is_there(result_slot& slot) {
-  is_stopped = is_stopped || internal::is_asked_to_stop();
+  is_stopped = internal::is_asked_to_stop();
   if (is_stopped) [[unlikely]] {
     return true;
   }
@@ -310,7 +310,7 @@ bool co_part::is_there(result_slot& slot) {
 }
 
 bool co_part::are_there(const slot_list& slots, std::size_t& first) {
-  is_stopped = is_stopped || internal::is_asked_to_stop();
+  is_stopped = internal::is_asked_to_stop();
   for (first = 0; first != slots.size && !is_stopped; ++first) {
     result_slot& slot = *slots[first];
     if (!is_there(slot)) {

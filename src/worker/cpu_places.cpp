@@ -34,7 +34,8 @@ int cpu_places::arrive() noexcept {
 }
 
 // By a mask without the CPUs that are used, for the time of two calls. The kernel moves the thread
-// in the first, within some 30 us.
+// in the first, within some 30 us. A mask that somebody else gives the thread between the first and
+// the last of the three calls is lost.
 void cpu_places::move_aside() noexcept {
   cpu_mask allowed;
   if (!allowed.read()) {

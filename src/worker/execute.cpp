@@ -473,6 +473,9 @@ void publish_to_owner(task_node& node, detail::result_slot& slot) noexcept {
   node.set_state(task_state::finished);
   slot.publish_unshared();
   count_one(this_record().finished);
+  if (slot.failed()) [[unlikely]] {
+    failure_watcher::tell_all();  // the ref outlives a get that throws
+  }
 }
 
 }  // namespace

@@ -54,6 +54,9 @@ failure_watcher::~failure_watcher() {
 }
 
 void failure_watcher::tell_all() noexcept {
+  if (is_forked_child()) {
+    return;  // a thread of the parent may have had the lock, and nobody waits here
+  }
   failure_count.fetch_add(1, std::memory_order_seq_cst);
   if (watcher_count.fetch_add(0, std::memory_order_seq_cst) == 0) {
     return;

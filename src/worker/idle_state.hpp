@@ -91,7 +91,8 @@ class idle_state {
   // 28 bits and three times 12.
   static std::uint64_t packed(counts c) noexcept {
     return (static_cast<std::uint64_t>(std::int64_t{c.permits}) << 36) |
-           (std::uint64_t{c.searching} << 24) | (std::uint64_t{c.waking} << 12) | c.parked;
+           (std::uint64_t{c.searching} & workers_max) << 24 |
+           (std::uint64_t{c.waking} & workers_max) << 12 | (std::uint64_t{c.parked} & workers_max);
   }
   static counts unpacked(std::uint64_t word) noexcept {
     return {static_cast<std::int32_t>(static_cast<std::int64_t>(word) >> 36),

@@ -44,7 +44,9 @@ using time_point = std::chrono::steady_clock::time_point;
 constexpr int spins_before_sleep = 100;
 constexpr int spins_for_a_body = 12;  // some 3 us: to sleep and be woken costs more
 constexpr std::size_t slots_waited_for_at_once = 256;
+constexpr std::size_t slots_taken_at_once = 256;
 constexpr std::size_t few_slots = 8;         // told by each
+constexpr std::size_t many_slots = 512;      // their values are taken in part while others are made
 constexpr std::size_t sleeps_for_many = 16;  // of one call; more: it is woken by failures of others
 
 // Sleeps until a number of slots are ready, or one has failed when that is asked for. Lives on the
@@ -265,7 +267,8 @@ bool sleep_for_few(const slot_range& range, time_point deadline) {
 }
 
 // Sleeps until the last of many slots is ready, which mostly means all, or something has failed,
-// which may be another. To be told by each one of them costs every producer the way to a lock.
+// which may be another. To be told by each one of them costs every producer the way to a lock. Of
+// very many, the slot that ends three quarters: what follows is taken when these are.
 bool sleep_for_many(slot_range range, time_point deadline) {
   if (gpu_tasks_exist.load(std::memory_order_relaxed)) {
     range.want_completion_of_open();
@@ -273,6 +276,9 @@ bool sleep_for_many(slot_range range, time_point deadline) {
   sleeping_for_last group;
   if (failure_watcher::failures() != 0) {
     range.end_at_failure();
+  }
+  if (const std::size_t size = range.end - range.first; size > many_slots) {
+    range.end -= size / 4;
   }
   result_slot* const last = range.last_open();
   if (last == nullptr || !group.begin(*last)) {
@@ -406,20 +412,25 @@ bool leaves_cpu_to_worker() noexcept {
   return true;
 }
 
-slots_are wait_for_all(slot_list slots, std::chrono::nanoseconds timeout) {
-  const time_point deadline = timeout == for_ever ? time_point::max() : deadline_after(timeout);
-  std::size_t sleeps = 0;
-  for (std::size_t i = 0; i != slots.size; ++i) {
-    if (i + slots_ahead < slots.size) {
-      prefetch(*slots[i + slots_ahead]);
+// The first `wait.ready` are; so are others behind them afterwards.
+slots_are extend_ready(list_wait& wait) {
+  const slot_list slots = wait.slots;
+  const std::size_t first = wait.ready;
+  const std::size_t end = std::min(slots.size, first + slots_taken_at_once);
+  for (; wait.ready != end; ++wait.ready) {
+    if (wait.ready + slots_ahead < slots.size) {
+      prefetch(*slots[wait.ready + slots_ahead]);
     }
-    result_slot& slot = *slots[i];
+    result_slot& slot = *slots[wait.ready];
     want_completion(slot);
     while (!slot.is_ready()) {
+      if (wait.ready != first) {
+        return slots_are::ready;  // what is there is taken first
+      }
       const bool runs_here =
-          timeout == for_ever && !leaves_cpu_to_worker() && try_run_in_place(slot);
-      if (!runs_here && !spin_for(slot) && !sleep_for_some(slots, i, ++sleeps, deadline) &&
-          !slot.is_ready()) {
+          wait.timeout == for_ever && !leaves_cpu_to_worker() && try_run_in_place(slot);
+      if (!runs_here && !spin_for(slot) &&
+          !sleep_for_some(slots, wait.ready, ++wait.sleeps, wait.deadline) && !slot.is_ready()) {
         return slots_are::not_yet;
       }
     }
@@ -432,17 +443,22 @@ slots_are wait_for_all(slot_list slots, std::chrono::nanoseconds timeout) {
 
 }  // namespace
 
-slots_are wait_for_slots(slot_list slots, std::chrono::nanoseconds timeout,
-                         const source_location& at) {
-  if (!gets_arguments()) [[likely]] {
-    const slots_are now = wait_for_all(slots, timeout);
-    note_waited();
-    return now;
+slots_are wait_for_next(list_wait& wait) {
+  if (!std::exchange(wait.has_begun, true)) {
+    wait.deadline = wait.timeout == for_ever ? time_point::max() : deadline_after(wait.timeout);
+    if (gets_arguments()) [[unlikely]] {
+      wait.were_ready = count_ready(wait.slots, wait.slots.size) == wait.slots.size;
+      wait.begin_ticks = ticks_now();
+    }
   }
-  const bool were_ready = count_ready(slots, slots.size) == slots.size;
-  const std::uint64_t begin = ticks_now();
-  const slots_are now = wait_for_all(slots, timeout);
-  note_list_get(slots, at, were_ready ? 0 : ticks_now() - begin);
+  const slots_are now = extend_ready(wait);
+  if (now != slots_are::ready || wait.ready == wait.slots.size) {
+    if (wait.begin_ticks == 0) [[likely]] {
+      note_waited();
+    } else {
+      note_list_get(wait.slots, wait.at, wait.were_ready ? 0 : ticks_now() - wait.begin_ticks);
+    }
+  }
   return now;
 }
 

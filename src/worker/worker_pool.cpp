@@ -104,6 +104,9 @@ bool worker_pool::is_search_held_up() const noexcept {
 }
 
 void worker_pool::notify_slowly() noexcept {
+  if (is_forked_child()) [[unlikely]] {
+    return;  // no worker is here, and a thread of the parent may have had the mutex
+  }
   bool spawn = false;
   const bool wakes = idle_.update([&](idle_state::counts& now) {
     spawn = now.parked == 0;

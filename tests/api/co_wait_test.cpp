@@ -2,6 +2,7 @@
 #include "co_fixture.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <set>
 #include <string>
 #include <thread>
@@ -14,6 +15,7 @@ using narke_test::becomes_suspended;
 using narke_test::busy_cpus;
 using narke_test::gate;
 using narke_test::tally;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -161,6 +163,54 @@ TEST_P(co_waits, of_two_in_one_expression_end_by_a_cancel) {
   EXPECT_TRUE(narke_test::eventually([&] { return ended.value() == 1; }));
   first.set_value(1);
   second.set_value(1);
+}
+
+// A wait that has ended early ends its expression: what stands beside it does not begin, and its
+// result is not asked for.
+TEST_P(co_waits, that_end_early_beside_a_co_task_end_it) {
+  const tally begun;
+  const auto beside = [begun](int value) -> co_task<int> {
+    begun.add();
+    co_return value;
+  };
+  narke::promise<std::string> never;
+  const std::vector<object_ref<std::string>> refs{never.ref()};
+  const auto sum = [beside](const std::vector<object_ref<std::string>>& all) -> co_task<int> {
+    co_return static_cast<int>((co_await all[0]).size()) + co_await beside(5);
+  };
+  auto cancelled = narke::task(sum).remote(refs);
+  ASSERT_TRUE(becomes_suspended(cancelled));
+  narke::cancel(cancelled);
+  EXPECT_THROW(narke::get(cancelled), narke::task_cancelled_error);
+  auto late = narke::task(sum, {.timeout = 10ms}).remote(refs);
+  EXPECT_THROW(narke::get(late), narke::task_timeout_error);
+  auto of_list = narke::task([beside](const std::vector<object_ref<std::string>>& all)
+                                 -> co_task<int> {
+                   co_return static_cast<int>((co_await all).size()) + co_await beside(5);
+                 }).remote(refs);
+  ASSERT_TRUE(becomes_suspended(of_list));
+  narke::cancel(of_list);
+  EXPECT_THROW(narke::get(of_list), narke::task_cancelled_error);
+  never.set_value("x");
+  EXPECT_EQ(narke::get(narke::task(sum).remote(refs)), 6);
+  EXPECT_EQ(begun.value(), 1);
+}
+
+// What the coroutine then awaits knows nothing of it.
+TEST_P(co_waits, that_end_early_are_thrown_once) {
+  narke::promise<int> other;
+  auto mailbox = std::make_shared<narke::promise<object_ref<int>>>();
+  auto cycle = narke::task([own = mailbox->ref()](object_ref<int> b) -> co_task<int> {
+                 object_ref<int> self = co_await own;
+                 try {
+                   co_return co_await self + co_await b;
+                 } catch (const narke::deadlock_error&) {
+                 }
+                 co_return 1 + co_await narke::task([] { return 1; }).remote();
+               }).remote(other.ref());
+  mailbox->set_value(cycle);
+  EXPECT_EQ(narke::get(cycle), 2);
+  other.set_value(1);
 }
 
 TEST_P(co_waits, of_recursion) {

@@ -1,6 +1,7 @@
 // get of a list: the thread sleeps for the last of many, and is told of failures.
 #include "pool_fixture.hpp"
 
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -123,6 +124,52 @@ TEST_F(list_get, counts_what_failed) {
       error_of({narke::task([]() -> int { throw std::runtime_error{"it"}; }).remote()}).empty());
   EXPECT_TRUE(narke_test::eventually(
       [&] { return narke::internal::failure_watcher::failures() == before + 1; }));
+}
+
+// It failed without anybody else who could have known: a get that gave the ref up ran it.
+TEST_F(list_get, throws_what_failed_in_a_get_before) {
+  start(1);
+  gate held;
+  auto later = narke::task([wait = held.waiter()] {
+                 wait();
+                 return 1;
+               }, {.num_cpus = 0}).remote();
+  const auto never = std::make_shared<gate>();
+  auto last = narke::task([wait = never->waiter()] {
+                wait();
+                return 1;
+              }, {.num_cpus = 0}).remote();
+  auto in_task = narke::task([later, last] {
+                   auto fails = narke::task([]() -> int {
+                                  throw std::runtime_error{"nobody knows"};
+                                }).remote();
+                   EXPECT_THROW(narke::get(std::move(fails)), std::runtime_error);
+                   EXPECT_TRUE(fails);  // NOLINT: a get that throws leaves its ref
+                   std::vector<narke::object_ref<int>> refs{later, fails};
+                   refs.resize(20, last);
+                   return error_of(refs);
+                 }).remote();
+  std::this_thread::sleep_for(5ms);
+  held.open();
+  EXPECT_NE(narke::get(in_task).find("nobody knows"), std::string::npos);
+  never->open();
+  EXPECT_EQ(narke::get(last), 1);
+}
+
+// Part by part: those of a long list, of which some run here, some are there and some sleep.
+TEST_F(list_get, of_a_long_list_has_all_in_order) {
+  start(2);
+  for (const int size : {1, 9, 256, 257, 512, 513, 5'000}) {
+    std::vector<narke::object_ref<int>> refs;
+    for (int i = 0; i != size; ++i) {
+      refs.push_back(narke::task([i] { return i; }).remote());
+    }
+    const std::vector<int> all = narke::get(refs);
+    ASSERT_EQ(all.size(), static_cast<std::size_t>(size));
+    for (int i = 0; i != size; ++i) ASSERT_EQ(all[static_cast<std::size_t>(i)], i);
+    const std::vector<int> given_up = narke::get(std::move(refs));
+    EXPECT_EQ(given_up, all);
+  }
 }
 
 // The failure comes while the thread goes to sleep.

@@ -27,7 +27,7 @@ class NARKE_EXPORT co_part {
   co_part(const co_part&) = delete;
   co_part& operator=(const co_part&) = delete;
 
-  // Of co_await, on the thread that runs the task.
+  // Of co_await, on the thread that runs the task. While is_stopped, nothing is asked but end_wait.
 
   /// Whether co_await has nothing to wait for: the slot is ready, or its task could be run right
   /// here, or this task is asked to stop, which end_wait then throws.

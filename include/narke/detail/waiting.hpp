@@ -45,9 +45,22 @@ enum class slots_are : unsigned char {
   failed,   ///< one of them, and those before it are ready
   not_yet,  ///< the timeout passed first
 };
-/// Waits until each slot up to the first that failed is ready.
-NARKE_EXPORT slots_are wait_for_slots(slot_list slots, std::chrono::nanoseconds timeout,
-                                      const source_location& at = {});
+/// A wait for a list, part by part, so that values are taken while later tasks run.
+struct list_wait {
+  slot_list slots;
+  std::chrono::nanoseconds timeout;
+  const source_location& at;  ///< of the get, for the advisor
+  std::size_t ready = 0;      ///< so many from the front are, and none of them failed
+
+  // Of wait_for_next.
+  std::chrono::steady_clock::time_point deadline{};
+  std::size_t sleeps = 0;
+  std::uint64_t begin_ticks = 0;  ///< 0: the advisor does not ask
+  bool were_ready = false;
+  bool has_begun = false;
+};
+/// Waits until more of them are ready. Requires: not all are.
+NARKE_EXPORT slots_are wait_for_next(list_wait& wait);
 /// What a slot adds to the mark of a list: the sum over all, in any order.
 inline std::uint64_t mark_of(const result_slot& slot) noexcept {
   // Not linear: two slots that change places with two others would leave a plain sum as it was.
