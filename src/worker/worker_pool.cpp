@@ -598,13 +598,14 @@ detail::runnable* worker_pool::take_injected(worker& self) noexcept {
   if (count == 0) {
     return nullptr;
   }
-  head_ticks_.store(batch[0]->submitted_ticks, std::memory_order_relaxed);
   for (std::size_t i = 0; i != count; ++i) {
-    // Another core wrote them: their further lines come while the first tasks run.
+    // Another core wrote them: their lines come all at once, and while the first tasks run.
     const char* node = reinterpret_cast<const char*>(batch[i]);
+    __builtin_prefetch(node);
     __builtin_prefetch(node + 64);
     __builtin_prefetch(node + 128);
   }
+  head_ticks_.store(batch[0]->submitted_ticks, std::memory_order_relaxed);
   // The deque gives the newest first: pushed backwards, they come out in order.
   for (std::size_t i = count; i != 1; --i) {
     self.deque.push(batch[i - 1]);

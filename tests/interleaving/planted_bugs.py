@@ -42,17 +42,25 @@ BUGS = [
      "        consumer_busy_.exchange(true, std::memory_order_acquire)) {",
      "        (consumer_busy_.exchange(true, std::memory_order_acquire) && !PLANTED)) {"),
     ("queue: empty looks at the consumer's end alone", QUEUE,
-     "    return head_.load(std::memory_order_seq_cst) == &stub_ &&\n",
-     "    return head_.load(std::memory_order_seq_cst) == &stub_ && PLANTED ? true :\n"
-     "           head_.load(std::memory_order_seq_cst) == &stub_ &&\n"),
-    ("queue: the last item is taken before the stub is behind it", QUEUE,
-     "    push(stub_);\n",
+     "    return head == tail_.load(std::memory_order_seq_cst);\n",
+     "    return (PLANTED && head != 0) || head == tail_.load(std::memory_order_seq_cst);\n"),
+    ("queue: a segment may be pushed to before its place is free", QUEUE,
+     "        place_of(head - 1).store(nullptr, std::memory_order_relaxed);\n"
+     "        end_.store(head + Segments * Slots, std::memory_order_release);\n",
+     "        if (PLANTED) {\n"
+     "          end_.store(head + Segments * Slots);\n"
+     "        }\n"
+     "        place_of(head - 1).store(nullptr, std::memory_order_relaxed);\n"
+     "        end_.store(head + Segments * Slots, std::memory_order_release);\n"),
+    ("queue: two make a segment, and each uses his own", QUEUE,
+     "    keep(made);\n"
+     "    return found;\n",
      "    if (PLANTED) {\n"
-     "      head_.store(&stub_);\n"
-     "      tail_.store(&stub_);\n"
-     "      return head;\n"
+     "      place.store(made);\n"
+     "      return made;\n"
      "    }\n"
-     "    push(stub_);\n"),
+     "    keep(made);\n"
+     "    return found;\n"),
     ("parker: the sleeper writes over a wake", PARKER,
      "    state_.compare_exchange_strong(nothing, 2, std::memory_order_acq_rel,\n"
      "                                   std::memory_order_acquire);\n",

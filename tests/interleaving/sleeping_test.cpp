@@ -220,7 +220,7 @@ class small_pool : public explored::scene {
   }
 
   idle_state idle_;
-  narke::internal::injection_queue queue_;
+  narke::internal::basic_injection_queue<2, 4> queue_;
   std::array<parker, 2> parkers_;
   std::vector<std::size_t> sleepers_;
   std::array<item, 4> items_;

@@ -5,14 +5,18 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
+#include <thread>
 #include <vector>
 
+#include <support/gate.hpp>
 #include <support/stress_rounds.hpp>
 #include <support/watchdog.hpp>
 
 namespace {
 
 using narke::detail::runnable;
+using narke::internal::basic_injection_queue;
 using narke::internal::injection_queue;
 
 struct item : runnable {
@@ -20,7 +24,8 @@ struct item : runnable {
   int number = 0;
 };
 
-runnable* pop(injection_queue& queue) {
+template <class Queue>
+runnable* pop(Queue& queue) {
   runnable* taken = nullptr;
   return queue.pop_some(&taken, 1) == 1 ? taken : nullptr;
 }
@@ -74,7 +79,52 @@ TEST(injection_queue, keeps_its_order_when_pushes_and_pops_mix) {
   while (oldest != items.size()) ASSERT_EQ(pop(queue), &items[oldest++]);
 }
 
-TEST(injection_queue_stress, each_item_once_and_in_order_of_its_producer) {
+TEST(injection_queue, goes_through_its_directory_in_rounds) {
+  basic_injection_queue<4, 2> queue;
+  std::array<item, 5> items;  // and a part of a segment that is not free yet
+  for (int round = 0; round != 10; ++round) {
+    for (auto& each : items) queue.push(each);
+    for (auto& each : items) {
+      ASSERT_FALSE(queue.empty());
+      ASSERT_EQ(pop(queue), &each);
+    }
+    ASSERT_TRUE(queue.empty());
+    queue.push(items[0]);  // so that the next round begins elsewhere
+    ASSERT_EQ(pop(queue), &items[0]);
+  }
+}
+
+TEST(injection_queue, that_is_full_has_pushers_wait) {
+  basic_injection_queue<4, 2> queue;
+  std::array<item, 20> items;
+  std::atomic<int> pushed{0};
+  std::jthread pushes{[&] {
+    for (auto& each : items) {
+      queue.push(each);
+      ++pushed;
+    }
+  }};
+  EXPECT_TRUE(narke_test::eventually([&] { return pushed >= 8; }));
+  std::this_thread::sleep_for(std::chrono::milliseconds{2});
+  EXPECT_EQ(pushed, 8);
+  for (auto& each : items) {
+    runnable* taken = nullptr;
+    EXPECT_TRUE(narke_test::eventually([&] { return (taken = pop(queue)) != nullptr; }));
+    EXPECT_EQ(taken, &each);
+  }
+  EXPECT_TRUE(queue.empty());
+}
+
+TEST(injection_queue, lets_go_of_what_nobody_took) {
+  std::array<item, 7> items;
+  basic_injection_queue<2, 8> queue;
+  for (auto& each : items) queue.push(each);
+  EXPECT_EQ(pop(queue), &items[0]);
+}
+
+// Small, so that segments come and go, or as it is.
+template <class Queue>
+void each_item_once_and_in_order_of_its_producer() {
   constexpr int producers = 2;
   const int each = narke_test::stress_rounds(30'000);
   std::array<std::vector<item>, producers> items;
@@ -86,7 +136,7 @@ TEST(injection_queue_stress, each_item_once_and_in_order_of_its_producer) {
       own[static_cast<std::size_t>(i)].number = i;
     }
   }
-  injection_queue queue;
+  Queue queue;
   std::atomic<int> missing{producers * each};
   // Consumers change; what each took is in order, and together they took everything once.
   std::array<std::vector<item*>, 2> taken;
@@ -116,6 +166,13 @@ TEST(injection_queue_stress, each_item_once_and_in_order_of_its_producer) {
     }
   }
   for (auto& of : times) ASSERT_EQ(std::count(of.begin(), of.end(), 1), each);
+}
+TEST(injection_queue_stress, each_item_once_and_in_order_of_its_producer) {
+  each_item_once_and_in_order_of_its_producer<injection_queue>();
+}
+TEST(injection_queue_stress, each_item_once_when_segments_come_and_go) {
+  each_item_once_and_in_order_of_its_producer<basic_injection_queue<2, 4>>();
+  each_item_once_and_in_order_of_its_producer<basic_injection_queue<8, 64>>();
 }
 
 TEST(injection_queue_stress, holds_on_to_none_of_the_items_of_two_that_push_and_pop) {

@@ -50,8 +50,7 @@ struct call_settings {
 struct runnable {
   explicit runnable(bool turn = false) noexcept : is_turn{turn} {}
 
-  std::atomic<runnable*> queue_next{nullptr};  ///< written by the queue that holds it
-  std::uint64_t submitted_ticks = 0;           ///< orders the lanes: the older goes first
+  std::uint64_t submitted_ticks = 0;  ///< orders the lanes: the older goes first
   const bool is_turn;
 };
 
