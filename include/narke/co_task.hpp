@@ -135,8 +135,16 @@ class refs_awaiter {
     }
     if constexpr (GivesUp) {
       return take_all(refs_);
-    } else {
-      return values(refs_);
+    } else if constexpr (!std::is_void_v<T>) {
+      static_assert(is_copyable<T>,
+                    "narke: co_await: a list of refs to move-only values is given up: co_await "
+                    "std::move(refs)");
+      std::vector<T> all;
+      all.reserve(refs_.size());
+      for (const object_ref<T>& ref : refs_) {
+        all.push_back(std::as_const(ref_access::typed<T>(*ref_access::slot(ref)).value()));
+      }
+      return all;
     }
   }
 

@@ -15,8 +15,12 @@ ROOM = "src/task/waiting_room.cpp"
 INBOX = "src/actor/call_inbox.hpp"
 GPU_PART = "src/task/gpu_part.cpp"
 CO_WAIT = "src/worker/co_wait.hpp"
+FAILURES = "src/worker/failure_watch.cpp"
 
 BUGS = [
+    ("failures: a watcher is not counted", FAILURES,
+     "  watcher_count.fetch_add(1, std::memory_order_seq_cst);\n",
+     "  watcher_count.fetch_add(PLANTED ? 0 : 1, std::memory_order_seq_cst);\n"),
     ("deque: the last item is taken without a race for it", DEQUE,
      "if (top == bottom) {",
      "if (top == bottom && !PLANTED) {"),

@@ -1,4 +1,5 @@
 // Who sleeps and who wakes: the parker, and the pool's word of counts with queue and parkers.
+#include <worker/failure_watch.hpp>
 #include <worker/idle_state.hpp>
 #include <worker/injection_queue.hpp>
 #include <worker/parker.hpp>
@@ -106,6 +107,39 @@ class waker_and_owner : public explored::scene {
 
 TEST(parker, may_be_gone_when_its_sleeper_saw_the_wake) {
   expect_holds<waker_and_owner>();
+}
+
+// Two that wait for many slots by the last, and two that fail: whoever looks too early is told.
+class watchers_and_failures : public explored::scene {
+ public:
+  explored::bodies threads() override {
+    const auto fail = [this](std::size_t which) {
+      failed_[which].store(true);
+      narke::internal::failure_watcher::tell_all();
+    };
+    const auto wait_for = [this](std::size_t which) {
+      for (bool is_over = false; !is_over;) {
+        parker place;
+        const narke::internal::failure_watcher watch{place};
+        is_over = failed_[which].load();
+        if (!is_over) {
+          place.wait();
+        }
+      }
+      ++told_;
+    };
+    return {[=] { fail(0); }, [=] { fail(1); }, [=] { wait_for(0); }, [=] { wait_for(1); }};
+  }
+  void at_end() override { check(told_ == 2, "a failure was not told"); }
+
+ private:
+  std::array<explored::atomic<bool>, 2> failed_{};
+  int told_ = 0;
+};
+
+TEST(failure_watch, loses_no_failure) { expect_holds<watchers_and_failures>(); }
+TEST(failure_watch, bug_not_counted) {
+  expect_found<watchers_and_failures>("failures: a watcher is not counted");
 }
 
 constexpr const char* no_second_look = "pool: who falls asleep does not look once more";
