@@ -46,6 +46,8 @@ bucket& bucket_of(const detail::result_slot& slot) noexcept {
 
 }  // namespace
 
+constinit std::atomic<void (*)() noexcept> waiting_room::before_wake{nullptr};
+
 bool waiting_room::enter(wait_entry& entry, detail::result_slot& slot, wait_group& group) {
   entry.slot = &slot;
   entry.group = &group;
@@ -81,6 +83,9 @@ void waiting_room::leave(wait_entry& entry, const detail::result_slot& slot) noe
 void waiting_room::wake(const detail::result_slot& slot) noexcept {
   if (is_forked_child()) {
     return;  // nobody waits here, and a thread of the parent may have had the lock
+  }
+  if (const auto before = before_wake.load(std::memory_order_relaxed)) {
+    before();
   }
   bucket& its = bucket_of(slot);
   const std::lock_guard lock{its.mutex};

@@ -14,6 +14,7 @@
 //     in step 4 is done with the entry and its group before they are destroyed.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 
 #include <narke/detail/result_slot.hpp>
@@ -48,6 +49,9 @@ struct waiting_room {
   /// Takes `entry` out, if it still is in, and waits for a producer that is busy with it.
   /// Requires: enter returned true for it, and `slot` was the slot.
   static void leave(wait_entry& entry, const detail::result_slot& slot) noexcept;
+  /// Called by the producer's thread before it wakes one, which may then take its CPU. Set once, by
+  /// the worker layer.
+  static std::atomic<void (*)() noexcept> before_wake;
   /// Called by the producer of `slot`, which is ready.
   static void wake(const detail::result_slot& slot) noexcept;
 };

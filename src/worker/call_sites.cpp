@@ -462,7 +462,7 @@ bool needs_watch(const task_node& newest) noexcept {
     return true;
   }
   const idle_state::counts now = worker_pool::instance().idle().glance();
-  return newest.id == this_thread_state.next_id && (now.permits > 0 || now.searching > 0);
+  return newest.id == this_thread_state.next_id && now.has_idle_cpu();
 }
 
 // It is the only one that this thread submitted since it last waited, it is no actor's and takes no
@@ -480,7 +480,7 @@ bool get_watch::may_be_lonely() const noexcept {
   const bool is_wide =
       producer.info != nullptr &&
       producer.info->request().cpus > quantity::from_double(pool.cpus() - 1, "CPU");
-  return (now.permits > 0 || now.searching > 0) && pool.cpus() > 1 && !is_wide;
+  return now.has_idle_cpu() && pool.cpus() > 1 && !is_wide;
 }
 
 void get_watch::will_sleep() noexcept {

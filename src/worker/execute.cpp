@@ -383,9 +383,15 @@ void end_stopped(task_node& node, bool is_body) noexcept {
 
 }  // namespace
 
+void count_finish() noexcept {
+  if (std::exchange(this_thread_state.counts_finish, false)) {
+    count_one(this_record().finished);
+  }
+}
+
 namespace {
 
-inline void publish_result(task_node& node, detail::result_slot& slot, bool is_body,
+inline void publish_result(task_node& node, detail::result_slot& slot, bool is_body, bool is_last,
                            runnable** next) noexcept {
   bool failed = is_body && slot.failed();
   if (!slot.settle()) [[unlikely]] {
@@ -394,7 +400,14 @@ inline void publish_result(task_node& node, detail::result_slot& slot, bool is_b
     slot.settle_stopped();
   }
   if (is_body) {
-    resume(slot.close(), failed, next);
+    // Counted between the two steps of close(): a thread that it wakes may take this CPU at once,
+    // and ask how many tasks are outstanding.
+    this_thread_state.counts_finish = is_last;
+    detail::dependent* const first = slot.close();
+    count_finish();
+    resume(first, failed, next);
+  } else if (is_last) {
+    count_one(this_record().finished);
   }
 }
 
@@ -424,14 +437,13 @@ namespace {
   const bool is_body = node.body_has_outcome();
   node.set_state(task_state::finished);
   if (node.has_one_slot()) {
-    publish_result(node, node.first_slot(), is_body, next);
+    publish_result(node, node.first_slot(), is_body, true, next);
   } else {
     const std::size_t count = node.slot_count();
     for (std::size_t i = 0; i != count; ++i) {
-      publish_result(node, *node.slot(i), is_body, next);
+      publish_result(node, *node.slot(i), is_body, i + 1 == count, next);
     }
   }
-  count_one(this_record().finished);
   if (node.is_stream) [[unlikely]] {
     node.published();
     node.first_slot().release_ref();

@@ -53,6 +53,8 @@ void publish_ordered(detail::task_node& node, bool failed) noexcept;
 /// The first of them that any worker may run is put into `*next` instead, when that is given and
 /// empty. A task that is to run again is put aside for that.
 void publish(detail::task_node& node, detail::runnable** next = nullptr) noexcept;
+/// Counts the task as finished whose last slot this thread has just closed, unless that is done.
+void count_finish() noexcept;
 /// Publishes a slot that no task fills. Requires: its value or error is there, and the caller keeps
 /// a reference.
 void publish_slot(detail::result_slot& slot) noexcept;

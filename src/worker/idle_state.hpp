@@ -37,6 +37,11 @@ class idle_state {
     std::uint16_t searching = 0;
     std::uint16_t waking = 0;
     std::uint16_t parked = 0;
+
+    /// Nobody uses one, or who has one has nothing to do on it.
+    [[nodiscard]] bool has_idle_cpu() const noexcept {
+      return permits > 0 || searching > 0 || waking > 0;
+    }
   };
   /// The most that searching, waking and parked can be.
   static constexpr std::uint16_t workers_max = (1U << 12) - 1;

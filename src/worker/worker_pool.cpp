@@ -17,6 +17,7 @@
 #include "base/ticks.hpp"
 #include "observe/event.hpp"
 #include "store/object_store.hpp"
+#include "task/waiting_room.hpp"
 #include "worker/execute.hpp"
 #include "worker/lifecycle.hpp"
 #include "worker/pause.hpp"
@@ -49,6 +50,7 @@ constinit std::atomic<worker_pool*> worker_pool::the_pool{nullptr};
 worker_pool& worker_pool::make() noexcept {
   // Never destroyed: threads of the user may still submit when static objects go.
   static auto* pool = new worker_pool;
+  waiting_room::before_wake.store(count_finish, std::memory_order_relaxed);
   the_pool.store(pool, std::memory_order_release);
   return *pool;
 }

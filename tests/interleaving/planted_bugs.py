@@ -18,9 +18,9 @@ CO_WAIT = "src/worker/co_wait.hpp"
 FAILURES = "src/worker/failure_watch.cpp"
 
 BUGS = [
-    ("failures: a watcher is not counted", FAILURES,
-     "  watcher_count.fetch_add(1, std::memory_order_seq_cst);\n",
-     "  watcher_count.fetch_add(PLANTED ? 0 : 1, std::memory_order_seq_cst);\n"),
+    ("failures: one watcher is told", FAILURES,
+     "each != nullptr; each = each->next_) {\n",
+     "each != nullptr; each = PLANTED ? nullptr : each->next_) {\n"),
     ("deque: the last item is taken without a race for it", DEQUE,
      "if (top == bottom) {",
      "if (top == bottom && !PLANTED) {"),

@@ -138,8 +138,8 @@ class watchers_and_failures : public explored::scene {
 };
 
 TEST(failure_watch, loses_no_failure) { expect_holds<watchers_and_failures>(); }
-TEST(failure_watch, bug_not_counted) {
-  expect_found<watchers_and_failures>("failures: a watcher is not counted");
+TEST(failure_watch, bug_one_is_told) {
+  expect_found<watchers_and_failures>("failures: one watcher is told");
 }
 
 constexpr const char* no_second_look = "pool: who falls asleep does not look once more";

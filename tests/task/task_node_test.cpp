@@ -127,6 +127,8 @@ TEST(task_node, names_the_first_argument_that_failed) {
     slots.push_back(slot);
   }
   auto* task = new hooked_task{{.arguments = slots}};
+  EXPECT_EQ(task->first_failed_argument(), nullptr) << "they are not looked at before one is noted";
+  task->note_argument(true);
   EXPECT_EQ(
       narke_test::odd_code([&] { std::rethrow_exception(task->first_failed_argument()); }), 1);
   drop(*task);

@@ -1,4 +1,4 @@
-// expect: get(std::move(refs))
+// expect: co_await std::move(refs)
 #include <narke/narke.hpp>
 
 #include <memory>
