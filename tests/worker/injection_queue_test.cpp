@@ -124,9 +124,9 @@ TEST(injection_queue, lets_go_of_what_nobody_took) {
 
 // Small, so that segments come and go, or as it is.
 template <class Queue>
-void each_item_once_and_in_order_of_its_producer() {
+void each_item_once_and_in_order_of_its_producer(int rounds) {
   constexpr int producers = 2;
-  const int each = narke_test::stress_rounds(30'000);
+  const int each = narke_test::stress_rounds(rounds);
   std::array<std::vector<item>, producers> items;
   for (int p = 0; p != producers; ++p) {
     auto& own = items[static_cast<std::size_t>(p)];
@@ -168,11 +168,11 @@ void each_item_once_and_in_order_of_its_producer() {
   for (auto& of : times) ASSERT_EQ(std::count(of.begin(), of.end(), 1), each);
 }
 TEST(injection_queue_stress, each_item_once_and_in_order_of_its_producer) {
-  each_item_once_and_in_order_of_its_producer<injection_queue>();
+  each_item_once_and_in_order_of_its_producer<injection_queue>(30'000);
 }
 TEST(injection_queue_stress, each_item_once_when_segments_come_and_go) {
-  each_item_once_and_in_order_of_its_producer<basic_injection_queue<2, 4>>();
-  each_item_once_and_in_order_of_its_producer<basic_injection_queue<8, 64>>();
+  each_item_once_and_in_order_of_its_producer<basic_injection_queue<2, 4>>(2'000);
+  each_item_once_and_in_order_of_its_producer<basic_injection_queue<8, 64>>(2'000);
 }
 
 TEST(injection_queue_stress, holds_on_to_none_of_the_items_of_two_that_push_and_pop) {
