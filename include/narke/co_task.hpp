@@ -96,12 +96,11 @@ class ref_awaiter {
   }
   decltype(auto) await_resume() {
     part_.end_wait();
-    result_slot& slot = *ref_access::slot(ref_);
-    slot.throw_if_failed();
+    ref_access::slot(ref_)->throw_if_failed();
     if constexpr (GivesUp) {
       return take(ref_);
     } else if constexpr (!std::is_void_v<T>) {
-      return std::as_const(ref_access::typed<T>(slot).value());
+      return ready_value(ref_);
     }
   }
 
@@ -142,7 +141,7 @@ class refs_awaiter {
       std::vector<T> all;
       all.reserve(refs_.size());
       for (const object_ref<T>& ref : refs_) {
-        all.push_back(std::as_const(ref_access::typed<T>(*ref_access::slot(ref)).value()));
+        all.push_back(ready_value(ref));
       }
       return all;
     }

@@ -85,6 +85,12 @@ void finish(const object_ref<T>& ref, const source_location& at, std::chrono::na
   slot.throw_if_failed();
 }
 
+// The value of a ref that is ready and has not failed.
+template <class T>
+const T& ready_value(const object_ref<T>& ref) {
+  return ref_access::typed<T>(*ref_access::slot(ref)).value();
+}
+
 // The value of a ready ref that is given up: moved when it is the last, else copied. The ref is
 // then empty.
 template <class T>
@@ -153,7 +159,7 @@ auto values(const std::vector<object_ref<T>>& refs, const source_location& at,
     std::vector<T> all;
     all.reserve(refs.size());
     finish_each(refs, at, timeout, [&all](const object_ref<T>& ref) {
-      all.push_back(std::as_const(ref_access::typed<T>(*ref_access::slot(ref)).value()));
+      all.push_back(ready_value(ref));
     });
     return all;
   }
@@ -206,7 +212,7 @@ template <class T>
 requires(!std::is_void_v<T>) const T& get(const object_ref<T>& ref,
                                           source_location at = source_location::current()) {
   detail::finish(ref, at);
-  return detail::ref_access::typed<T>(*detail::ref_access::slot(ref)).value();
+  return detail::ready_value(ref);
 }
 /// Waits for the value and returns it: moved out when this is the last ref, else copied; `ref` is
 /// then empty. A get that throws leaves `ref` as it was. Throws std::invalid_argument for a
@@ -227,7 +233,7 @@ requires(!std::is_void_v<T>) const T& get(const object_ref<T>& ref,
                                           std::chrono::duration<Rep, Period> timeout,
                                           source_location at = source_location::current()) {
   detail::finish(ref, at, detail::timeout_of(timeout));
-  return detail::ref_access::typed<T>(*detail::ref_access::slot(ref)).value();
+  return detail::ready_value(ref);
 }
 template <class T, class Rep, class Period>
 T get(object_ref<T>&& ref, std::chrono::duration<Rep, Period> timeout,

@@ -10,11 +10,10 @@
 //     segment; if there is none it makes one, and of several who do, one puts it there by
 //     compare-and-swap.
 //  2. It stores the item in its place. It does not touch the segment after that.
-//  3. pop goes from head_ on, and stops where there is no segment or no item: it is not there
-//  *yet*.
-//     After the last of a segment, all who looked for it have stored their items: it takes the
-//     segment out of the directory, only then moves end_, and may reuse the segment. In the end it
-//     moves head_.
+//  3. pop goes from head_ on, and stops where no segment or no item is: it will come. After the
+//     last of a segment, all who looked for it have stored their items: it takes the segment out
+//     of the directory, only then moves end_, and may reuse the segment. In the end it moves
+//     head_.
 //  4. `empty` is head_ at tail_, which are read in this order: it counts an item from its number on
 //     (nobody falls asleep on an item that is not there yet), and head_ never passes tail_.
 #pragma once

@@ -311,7 +311,6 @@ bool worker_pool::add_worker_locked(detail::runnable* handed, bool with_permit) 
   sleepers_.reserve(position + 1);
   worker& made = *owned_workers_[position];
   made.handed = handed;
-  made.begins_with_permit = with_permit;
   made.begins_asleep = handed == nullptr && !with_permit;
   static_cast<void>(made.sleep.try_wait());  // a wake left over from the last stop()
   // Counted first: what the thread pushes must be seen by whoever looks for work.
@@ -377,14 +376,14 @@ void worker_pool::run_worker(worker& self) noexcept {
   this_thread_state.self = &self;
   this_thread_state.deque = &self.deque;
   set_thread_track_name(fmt::format("worker {}", self.index), self.index);
-  if (!self.begins_asleep) {
+  bool is_woken = true;
+  if (self.begins_asleep) {
+    is_woken = sleep_until_woken(self);
+  } else {
     self.cpu = places_.arrive();
-  } else if (!sleep_until_woken(self)) {
-    return;
   }
-  bool has_permit = self.begins_with_permit ||
-                    (self.begins_asleep && self.handed.load(std::memory_order_acquire) == nullptr);
-  for (;;) {
+  while (is_woken) {
+    bool has_permit = self.handed.load(std::memory_order_acquire) == nullptr;
     bool searching = has_permit;
     if (has_permit) {
       begin_searching();
@@ -396,10 +395,7 @@ void worker_pool::run_worker(worker& self) noexcept {
         has_permit = work(self, searching);
       }
     }
-    if (!sleep(self, has_permit, searching)) {
-      return;
-    }
-    has_permit = self.handed.load(std::memory_order_acquire) == nullptr;
+    is_woken = sleep(self, has_permit, searching);
   }
 }
 

@@ -42,7 +42,6 @@ struct worker {
   parker sleep;
   /// Set before the wake: run this, without a permit.
   std::atomic<detail::runnable*> handed{nullptr};
-  bool begins_with_permit = false;  ///< set before the thread is made, by notify
   bool begins_asleep = false;       ///< set before the thread is made, unless it has work
   int cpu = -1;                     ///< its own; while it sleeps, guarded by the pool's mutex
   std::uint32_t random;             ///< the worker's own

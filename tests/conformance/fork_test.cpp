@@ -1,5 +1,6 @@
 // Children of fork: each call throws fork_error, nothing waits, and the child ends.
 #include <support/runtime_fixture.hpp>
+#include <support/sanitizers.hpp>
 #include <support/values.hpp>
 
 #include <sys/wait.h>
@@ -16,6 +17,7 @@
 
 using namespace std::chrono_literals;
 using narke_test::gate;
+using narke_test::has_address_sanitizer;
 using narke_test::tally;
 
 namespace {
@@ -29,12 +31,6 @@ extern "C" [[gnu::visibility("default")]] int __lsan_is_turned_off();
 extern "C" int __lsan_is_turned_off() { return is_child ? 1 : 0; }
 
 namespace {
-
-#ifdef __SANITIZE_ADDRESS__
-constexpr bool has_address_sanitizer = true;
-#else
-constexpr bool has_address_sanitizer = false;
-#endif
 
 /// Whether all other threads of this process sleep, as the kernel has it.
 bool others_sleep() {

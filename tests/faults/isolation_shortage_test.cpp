@@ -53,7 +53,7 @@ int first_free_descriptor() {
 
 // One descriptor more each time, until there are enough: every step of a start fails once.
 TEST(isolation_shortage, of_descriptors_is_told_at_every_step_and_leaves_none_open) {
-  NARKE_SKIP_WITHOUT_DESCRIPTORS();
+  if (narke_test::needs_descriptors) GTEST_SKIP() << "the sanitizer needs a free descriptor";
   in_fresh_process([] {
     narke::init({.num_cpus = 1});
     auto ask = narke::task(own_process, isolated);

@@ -1,13 +1,17 @@
 // What a test cannot do in a build with sanitizers.
 #pragma once
 
-#include <gtest/gtest.h>
+namespace narke_test {
 
-// In a test that leaves no descriptor free: the undefined-behaviour sanitizer opens a pipe to check
-// the type of an object, and takes one that it cannot open for a wrong type.
+/// The undefined-behaviour sanitizer stands beside it in all builds.
 #if defined(__SANITIZE_ADDRESS__)
-#define NARKE_SKIP_WITHOUT_DESCRIPTORS() \
-  GTEST_SKIP() << "the sanitizer cannot check types without free descriptors"
+inline constexpr bool has_address_sanitizer = true;
 #else
-#define NARKE_SKIP_WITHOUT_DESCRIPTORS() static_cast<void>(0)
+inline constexpr bool has_address_sanitizer = false;
 #endif
+
+/// In a test that leaves no descriptor free: the undefined-behaviour sanitizer opens a pipe to
+/// check the type of an object, and takes one that it cannot open for a wrong type.
+inline constexpr bool needs_descriptors = has_address_sanitizer;
+
+}  // namespace narke_test

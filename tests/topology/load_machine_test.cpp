@@ -298,7 +298,7 @@ TEST(load_machine_refuses, path_that_is_no_readable_file) {
 }
 
 TEST(load_machine_refuses, a_file_that_cannot_be_tried_in_a_process_of_its_own) {
-  NARKE_SKIP_WITHOUT_DESCRIPTORS();
+  if (narke_test::needs_descriptors) GTEST_SKIP() << "the sanitizer needs a free descriptor";
   const scratch_directory directory;
   const std::string file = directory.write("small.xml", small_topology());
   static_cast<void>(load_machine(file));  // what hwloc keeps open is open

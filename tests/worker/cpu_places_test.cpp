@@ -2,32 +2,16 @@
 
 #include <gtest/gtest.h>
 
-#include <sched.h>
-
 #include <thread>
 #include <vector>
 
+#include <support/own_cpus.hpp>
+
 using narke::internal::cpu_places;
+using narke_test::own_cpus;
+using narke_test::run_on;
 
 namespace {
-
-std::vector<int> own_cpus() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  sched_getaffinity(0, sizeof set, &set);
-  std::vector<int> cpus;
-  for (int cpu = 0; cpu != CPU_SETSIZE; ++cpu) {
-    if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
-  }
-  return cpus;
-}
-
-void stay_on(int cpu) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(cpu, &set);
-  ASSERT_EQ(sched_setaffinity(0, sizeof set, &set), 0);
-}
 
 // Each test on a thread of its own, which it may bind.
 template <class Body>
@@ -37,7 +21,7 @@ void on_a_thread(Body&& body) {
 
 TEST(cpu_places, knows_where_a_worker_arrived_until_it_leaves) {
   on_a_thread([] {
-    stay_on(own_cpus().back());
+    ASSERT_TRUE(run_on({own_cpus().back()}));
     cpu_places places;
     EXPECT_FALSE(places.is_used(own_cpus().front()));
     const int cpu = places.arrive();
@@ -55,11 +39,8 @@ TEST(cpu_places, sends_the_second_of_two_to_a_cpu_without_one) {
     cpu_places places;
     const int first = places.arrive();
     for (std::size_t i = 0; i != 20; ++i) {
-      stay_on(first);  // where the first one still is
-      cpu_set_t all;
-      CPU_ZERO(&all);
-      for (const int cpu : allowed) CPU_SET(cpu, &all);
-      ASSERT_EQ(sched_setaffinity(0, sizeof all, &all), 0);
+      ASSERT_TRUE(run_on({first}));  // where the first one still is
+      ASSERT_TRUE(run_on(allowed));
       const int second = places.arrive();
       EXPECT_NE(second, first);
       EXPECT_EQ(own_cpus(), allowed) << "the thread may run where it might before";
@@ -71,7 +52,7 @@ TEST(cpu_places, sends_the_second_of_two_to_a_cpu_without_one) {
 
 TEST(cpu_places, leaves_a_thread_where_it_is_when_there_is_no_better_place) {
   on_a_thread([] {
-    stay_on(own_cpus().front());
+    ASSERT_TRUE(run_on({own_cpus().front()}));
     cpu_places places;
     const int first = places.arrive();
     const int second = places.arrive();
@@ -87,11 +68,11 @@ TEST(cpu_places, follows_a_worker_that_was_moved) {
   if (own_cpus().size() < 2) GTEST_SKIP() << "there is one CPU";
   on_a_thread([] {
     const std::vector<int> allowed = own_cpus();
-    stay_on(allowed[0]);
+    ASSERT_TRUE(run_on({allowed[0]}));
     cpu_places places;
     const int before = places.arrive();
     EXPECT_EQ(places.follow(before), allowed[0]);
-    stay_on(allowed[1]);
+    ASSERT_TRUE(run_on({allowed[1]}));
     EXPECT_EQ(places.follow(before), allowed[1]);
     EXPECT_FALSE(places.is_used(allowed[0]));
     EXPECT_TRUE(places.is_used(allowed[1]));

@@ -6,21 +6,13 @@
 
 #include <vector>
 
+#include <support/own_cpus.hpp>
+
 using narke::internal::numa_scope;
 using narke::internal::set_numa_cpus;
+using narke_test::own_cpus;
 
 namespace {
-
-std::vector<int> own_cpus() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  sched_getaffinity(0, sizeof set, &set);
-  std::vector<int> cpus;
-  for (int cpu = 0; cpu != CPU_SETSIZE; ++cpu) {
-    if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
-  }
-  return cpus;
-}
 
 class numa_scope_of_a_node : public testing::Test {
  protected:
