@@ -130,7 +130,8 @@ TEST(threads, bodies_that_take_long_keep_no_other_from_being_submitted) {
     scene.submit(others.counts(scene.make(2, {}, mixing(16, 0))));
   }
   last.wait_for(1);
-  EXPECT_EQ(scene.engine.facts().bodies_on_spare_threads, 1U);
+  // Those of the other stream may take as long, on a busy machine.
+  EXPECT_GE(scene.engine.facts().bodies_on_spare_threads, 1U);
 }
 
 struct pool {

@@ -1,6 +1,7 @@
 // The sizes that Ray names as what one machine has to bear, and a soak. Full size in plain builds;
 // a twentieth under a sanitizer, which is as much slower.
 #include <stress/stress_fixture.hpp>
+#include <support/sanitizers.hpp>
 
 #include <unistd.h>
 
@@ -182,7 +183,10 @@ TEST_F(envelope, a_soak_of_mixed_work_keeps_its_memory) {
   const auto half = warm + (samples.end() - warm) / 2;
   const std::int64_t before = *std::max_element(warm, half + 1);
   const std::int64_t after = *std::max_element(half, samples.end());
-  constexpr std::int64_t allowed = std::int64_t{32} << 20;
+  // AddressSanitizer holds back up to 256 MiB of what was freed, and fills that meanwhile: with
+  // quarantine_size_mb=1 it is flat there, too.
+  constexpr std::int64_t mib = std::int64_t{1} << 20;
+  constexpr std::int64_t allowed = (narke_test::has_address_sanitizer ? 32 + 256 : 32) * mib;
   EXPECT_LT(after - before, allowed + before / 10)
       << "from " << before << " to " << after << " bytes in " << rounds << " rounds";
   RecordProperty("rounds", rounds);
