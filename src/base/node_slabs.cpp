@@ -1,10 +1,14 @@
 #include "base/node_slabs.hpp"
 
+#include <sys/mman.h>
+
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <new>
+#include <utility>
 
 #include "base/forked_child.hpp"
 
@@ -20,94 +24,115 @@ namespace {
 constexpr std::size_t line_bytes = 64;
 constexpr std::size_t class_count = slab_node_bytes_max / line_bytes;
 constexpr std::size_t slab_size_bytes = std::size_t{64} << 10;
-constexpr std::uint32_t batch_size = 32;
-
+// Of a class that has so many bytes already, the slabs are of whole large pages.
+constexpr std::size_t many_bytes = std::size_t{8} << 20;
+constexpr std::size_t large_page_bytes = std::size_t{2} << 20;
 constexpr std::align_val_t line_alignment{line_bytes};
 
-struct free_node {
-  free_node* next;
-  // Of the first of a batch in a depot.
-  free_node* next_batch;
-  std::uint32_t batch_count;
+// Some free nodes of one class. It lies in one of them, which goes last, and has the addresses of
+// the others side by side: those that are taken soon are fetched together, while a walk from node
+// to node would wait for each.
+struct batch {
+  explicit batch(std::size_t node_bytes) noexcept
+      : others_max{static_cast<std::uint32_t>(
+            std::min<std::size_t>((node_bytes - sizeof(batch)) / sizeof(void*), 31))} {}
+
+  batch* next = nullptr;     // in a depot
+  std::uint32_t others = 0;  // at addresses()
+  const std::uint32_t others_max;
+
+  // Behind it in its node.
+  [[nodiscard]] void** addresses() noexcept { return reinterpret_cast<void**>(this + 1); }
 };
 
-// A list of free nodes, and how many there are.
-struct magazine {
-  free_node* first = nullptr;
-  std::uint32_t count = 0;
+// So many nodes before it is taken each is fetched.
+constexpr std::uint32_t nodes_ahead = 8;
 
-  void push(free_node* node) noexcept {
-    node->next = first;
-    first = node;
-    ++count;
-  }
-  free_node* pop() noexcept {
-    free_node* node = first;
-    first = node->next;
-    --count;
-    return node;
-  }
-};
+// A free node may lie with another core, or in memory, and its first lines are written at once.
+inline void prefetch_node(const void* node) noexcept {
+  const auto* lines = static_cast<const std::byte*>(node);
+  __builtin_prefetch(lines, 1);
+  __builtin_prefetch(lines + line_bytes, 1);
+  __builtin_prefetch(lines + 2 * line_bytes, 1);
+}
 
 constinit std::atomic<std::size_t> taken_bytes{0};
 
-// What all threads share of one class: full batches, and the rest of the newest slab.
+// What all threads share of one class: batches, and the rest of the newest slab.
 class depot {
  public:
-  /// Never empty. Throws std::bad_alloc.
-  magazine take(std::size_t node_bytes) {
+  /// Throws std::bad_alloc.
+  batch* take(std::size_t node_bytes) {
     if (is_forked_child()) [[unlikely]] {  // see give
-      magazine one;
-      one.push(::new (::operator new(node_bytes, line_alignment)) free_node{});
-      return one;
+      return ::new (::operator new(node_bytes, line_alignment)) batch{node_bytes};
     }
     const std::lock_guard lock{mutex_};
-    if (batches_ != nullptr) {
-      free_node* first = batches_;
-      batches_ = first->next_batch;
-      return {first, first->batch_count};
+    if (batches_ == nullptr) {
+      return carve_locked(node_bytes);
     }
-    return carve_locked(node_bytes);
+    batch* const taken = batches_;
+    batches_ = taken->next;
+    if (batches_ != nullptr) {
+      prefetch_node(batches_);
+    }
+    return taken;
   }
-  void give(magazine batch) noexcept {
+  void give(batch* given) noexcept {
     // A thread of the parent may have had the lock when it forked, and nobody gives it back. A
     // child that lets go of what it was born with makes no task any more: the batch is left.
     if (is_forked_child()) [[unlikely]] {
       return;
     }
     const std::lock_guard lock{mutex_};
-    batch.first->next_batch = batches_;
-    batch.first->batch_count = batch.count;
-    batches_ = batch.first;
+    given->next = batches_;
+    batches_ = given;
   }
 
  private:
-  magazine carve_locked(std::size_t node_bytes) {
+  // They are taken in the order of their addresses.
+  batch* carve_locked(std::size_t node_bytes) {
     if (static_cast<std::size_t>(end_ - begin_) < node_bytes) {
-      begin_ = static_cast<std::byte*>(::operator new(slab_size_bytes, line_alignment));
-      end_ = begin_ + slab_size_bytes;
+      add_slab_locked();
     }
-    magazine batch;
-    while (batch.count != batch_size && static_cast<std::size_t>(end_ - begin_) >= node_bytes) {
-      batch.push(::new (static_cast<void*>(begin_)) free_node{});
-      begin_ += node_bytes;
-      taken_bytes.fetch_add(node_bytes, std::memory_order_relaxed);
+    const std::size_t left = static_cast<std::size_t>(end_ - begin_) / node_bytes;
+    const std::size_t others = std::min<std::size_t>(left - 1, batch{node_bytes}.others_max);
+    auto* const carved = ::new (static_cast<void*>(begin_ + others * node_bytes)) batch{node_bytes};
+    carved->others = static_cast<std::uint32_t>(others);
+    for (std::size_t i = 0; i != others; ++i) {
+      carved->addresses()[others - 1 - i] = begin_ + i * node_bytes;
     }
-    return batch;
+    begin_ += (others + 1) * node_bytes;
+    taken_bytes.fetch_add((others + 1) * node_bytes, std::memory_order_relaxed);
+    return carved;
+  }
+
+  // A million tasks lie in 50,000 small pages, and nearly each use of one would look up its page
+  // in memory.
+  void add_slab_locked() {
+    const bool is_large = slabs_bytes_ >= many_bytes;
+    const std::size_t bytes = is_large ? large_page_bytes : slab_size_bytes;
+    begin_ = static_cast<std::byte*>(
+        ::operator new(bytes, is_large ? std::align_val_t{large_page_bytes} : line_alignment));
+    end_ = begin_ + bytes;
+    slabs_bytes_ += bytes;
+    if (is_large) {
+      static_cast<void>(::madvise(begin_, bytes, MADV_HUGEPAGE));  // where there are such pages
+    }
   }
 
   std::mutex mutex_;
-  free_node* batches_ = nullptr;
+  batch* batches_ = nullptr;
+  std::size_t slabs_bytes_ = 0;
   std::byte* begin_ = nullptr;
   std::byte* end_ = nullptr;
 };
 
-// What one thread has of one class: it takes from `at_hand` and gives to it; `spare` is full or
-// empty, so that a thread that takes and gives around a full batch does not go to the depot each
-// time.
+// What one thread has of one class: it takes from `at_hand` and gives to it; `spare` is full, so
+// that a thread that takes and gives around a full batch does not go to the depot each time. Either
+// may be null.
 struct node_cache {
-  magazine at_hand;
-  magazine spare;
+  batch* at_hand = nullptr;
+  batch* spare = nullptr;
 };
 
 // The state of `caches`: they are used once the thread has said that it will empty them at its end.
@@ -123,11 +148,10 @@ struct cache_emptier {
   ~cache_emptier() {
     state_of_caches = cache_state::emptied;
     for (std::size_t i = 0; i != class_count; ++i) {
-      for (magazine* each : {&caches[i].at_hand, &caches[i].spare}) {
-        if (each->count != 0) {
-          depots[i].give(*each);
+      for (batch** each : {&caches[i].at_hand, &caches[i].spare}) {
+        if (*each != nullptr) {
+          depots[i].give(std::exchange(*each, nullptr));
         }
-        *each = {};
       }
     }
   }
@@ -139,71 +163,73 @@ void use_caches() {
   emptier.begin();
 }
 
+// class_count or more of those that are too large, and of 0.
 std::size_t class_of(std::size_t bytes) noexcept {
   return (bytes - 1) / line_bytes;
 }
+constexpr std::size_t bytes_of(std::size_t index) noexcept {
+  return (index + 1) * line_bytes;
+}
 
-// The node that is taken next may lie with another core, or in memory.
-inline void prefetch_node(const void* node) noexcept {
-  const auto* lines = static_cast<const std::byte*>(node);
-  __builtin_prefetch(lines, 1);
-  __builtin_prefetch(lines + line_bytes, 1);
-  __builtin_prefetch(lines + 2 * line_bytes, 1);
+// The newest of the batch, and at last the node that it lies in.
+inline void* take_from(batch*& from) noexcept {
+  if (from->others == 0) {
+    return std::exchange(from, nullptr);
+  }
+  const std::uint32_t left = --from->others;
+  if (left >= nodes_ahead) {
+    prefetch_node(from->addresses()[left - nodes_ahead]);
+  }
+  return from->addresses()[left];
 }
 
 [[gnu::noinline]] void* take_slowly(std::size_t index) {
-  node_cache& cache = caches[index];
-  const std::size_t node_bytes = (index + 1) * line_bytes;
   if (state_of_caches == cache_state::unused) {
     use_caches();
   }
-  if (cache.spare.count != 0) {
-    cache.at_hand = cache.spare;
-    cache.spare = {};
-    return cache.at_hand.pop();
+  node_cache& cache = caches[index];
+  batch* from = std::exchange(cache.spare, nullptr);
+  if (from == nullptr) {
+    from = depots[index].take(bytes_of(index));
+    for (std::uint32_t i = from->others; i != 0 && from->others - i != nodes_ahead; --i) {
+      prefetch_node(from->addresses()[i - 1]);
+    }
   }
-  magazine batch = depots[index].take(node_bytes);
-  free_node* node = batch.pop();
+  void* const taken = take_from(from);
   if (state_of_caches == cache_state::used) {
-    cache.at_hand = batch;
-  } else if (batch.count != 0) {
-    depots[index].give(batch);
+    cache.at_hand = from;
+  } else if (from != nullptr) {
+    depots[index].give(from);
   }
-  return node;
+  return taken;
 }
 
-[[gnu::noinline]] void give_slowly(free_node* node, std::size_t index) noexcept {
-  node_cache& cache = caches[index];
+[[gnu::noinline]] void give_slowly(void* node, std::size_t index) noexcept {
   if (state_of_caches == cache_state::unused) {
     use_caches();
   }
+  auto* const alone = ::new (node) batch{bytes_of(index)};
   if (state_of_caches == cache_state::emptied) {
-    magazine alone;
-    alone.push(node);
     depots[index].give(alone);
     return;
   }
-  if (cache.spare.count != 0) {
-    depots[index].give(cache.spare);
+  node_cache& cache = caches[index];
+  if (cache.at_hand != nullptr) {
+    if (cache.spare != nullptr) {
+      depots[index].give(cache.spare);
+    }
+    cache.spare = cache.at_hand;
   }
-  cache.spare = cache.at_hand;
-  cache.at_hand = {};
-  cache.at_hand.push(node);
+  cache.at_hand = alone;
 }
 
 }  // namespace
 
 void* take_node(std::size_t bytes) {
 #ifndef NARKE_NODES_ALONE
-  if (bytes <= slab_node_bytes_max && bytes != 0) [[likely]] {
-    const std::size_t index = class_of(bytes);
-    magazine& at_hand = caches[index].at_hand;
-    if (at_hand.count == 0) [[unlikely]] {
-      return take_slowly(index);
-    }
-    void* const taken = at_hand.pop();
-    prefetch_node(at_hand.first);
-    return taken;
+  if (const std::size_t index = class_of(bytes); index < class_count) [[likely]] {
+    batch*& at_hand = caches[index].at_hand;
+    return at_hand != nullptr ? take_from(at_hand) : take_slowly(index);
   }
 #endif
   return ::operator new(bytes);
@@ -211,14 +237,12 @@ void* take_node(std::size_t bytes) {
 
 void give_node(void* memory, std::size_t bytes) noexcept {
 #ifndef NARKE_NODES_ALONE
-  if (bytes <= slab_node_bytes_max && bytes != 0) [[likely]] {
-    const std::size_t index = class_of(bytes);
-    magazine& at_hand = caches[index].at_hand;
-    auto* node = ::new (memory) free_node;
-    if (state_of_caches == cache_state::used && at_hand.count < batch_size) [[likely]] {
-      at_hand.push(node);
+  if (const std::size_t index = class_of(bytes); index < class_count) [[likely]] {
+    batch* const at_hand = caches[index].at_hand;
+    if (at_hand != nullptr && at_hand->others != at_hand->others_max) [[likely]] {
+      at_hand->addresses()[at_hand->others++] = memory;
     } else {
-      give_slowly(node, index);
+      give_slowly(memory, index);
     }
     return;
   }

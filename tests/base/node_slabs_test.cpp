@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
@@ -57,6 +58,51 @@ TEST(node_slabs, memory_is_used_again_by_whoever_let_it_go) {
       for (void* node : nodes) give_node(node, 192);
     }}.join();
   }
+}
+
+// A batch of free nodes lies in one of them, with room by their size: each size is taken, let go
+// and taken again by the hundred, in the order of its coming and the other way round.
+TEST(node_slabs, what_was_let_go_is_all_taken_again_of_every_size) {
+  for (std::size_t bytes = 64; bytes <= slab_node_bytes_max; bytes += 64) {
+    std::set<void*> first;
+    for (int round = 0; round != 4; ++round) {
+      std::vector<void*> nodes(300);
+      for (void*& node : nodes) {
+        node = take_node(bytes);
+        std::memset(node, round, bytes);
+      }
+      const std::set<void*> apart{nodes.begin(), nodes.end()};
+      ASSERT_EQ(apart.size(), nodes.size()) << bytes << " bytes";
+      if (round == 0) {
+        first = apart;
+      } else {
+        ASSERT_EQ(apart, first) << bytes << " bytes";
+      }
+      if (round % 2 != 0) std::reverse(nodes.begin(), nodes.end());
+      for (void* node : nodes) give_node(node, bytes);
+    }
+  }
+}
+
+// So many that the slabs are of large pages.
+TEST(node_slabs, many_nodes_lie_apart_too) {
+  constexpr std::size_t bytes = 512;
+  constexpr std::size_t count = (std::size_t{16} << 20) / bytes;
+  std::vector<std::size_t*> nodes(count);
+  std::size_t before = 0;
+  for (int round = 0; round != 2; ++round) {
+    before = slab_bytes();
+    for (std::size_t i = 0; i != count; ++i) {
+      nodes[i] = static_cast<std::size_t*>(take_node(bytes));
+      nodes[i][0] = nodes[i][bytes / sizeof(std::size_t) - 1] = i;
+    }
+    for (std::size_t i = 0; i != count; ++i) {
+      ASSERT_EQ(nodes[i][0], i);
+      ASSERT_EQ(nodes[i][bytes / sizeof(std::size_t) - 1], i);
+    }
+    for (std::size_t* node : nodes) give_node(node, bytes);
+  }
+  EXPECT_EQ(slab_bytes(), before) << "the memory of the round before was not used";
 }
 
 TEST(node_slabs, a_thread_that_makes_and_lets_go_in_turn_needs_one_node) {
