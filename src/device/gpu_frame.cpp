@@ -229,6 +229,7 @@ void gpu_frame::synchronize(std::size_t on) {
     if (here.device->phase_ != internal::device_phase::open) {
       throw_lost(*here.device, here.device->lost_);
     }
+    engine.order_->begin_host_wait();
     if (!std::exchange(gave_role_up, true)) {
       engine.give_role_up(*places.front().device);
     }

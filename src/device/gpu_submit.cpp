@@ -387,7 +387,7 @@ void gpu_engine::count_body(const gpu_work& work, int change) {
 // Requires: every input is ordered. Returns why it cannot begin, else null.
 std::exception_ptr gpu_engine::begin_body(gpu_work& work, detail::gpu_frame& frame) {
   gpu_stream& stream = *work.first_.stream;
-  work.sequence_ = stream_order::next_sequence(stream);
+  work.sequence_ = stream_order::begin_body(stream);
   work.made_on_ = 0;
   for (const gpu_input& input : work.inputs_) {
     if (!is_complete(input.on_device->producer)) {
@@ -398,7 +398,7 @@ std::exception_ptr gpu_engine::begin_body(gpu_work& work, detail::gpu_frame& fra
     gpu_device& each = *device_at(work.devices[i]);
     work.made_on_ |= each.bit();
     gpu_stream& its = *work.at(i).stream;
-    frame.places.push_back({&each, &its, stream_order::next_sequence(its)});
+    frame.places.push_back({&each, &its, stream_order::begin_body(its)});
     each.leased_[slot_of(each, its)] = true;
   }
   leaned_on_ |= work.devices.size() > 1 ? work.made_on_ : 0;

@@ -146,6 +146,7 @@ cu_result stream_order::mark(gpu_stream& stream) {
     return code;
   }
   ++counts_.records;
+  counts_.outruns += stream.begun > stream.ended ? 1 : 0;
   stream.marked = stream.ended;
   stream.markers.push_back(std::move(marker));
   return cu_result::success;

@@ -98,6 +98,7 @@ struct gpu_stream {
   gpu_device* device = nullptr;
   cu_stream handle = nullptr;
   std::size_t index = 0;                ///< among all streams of the engine
+  std::uint64_t begun = 0;              ///< the newest body, which may be enqueueing still
   std::uint64_t ended = 0;              ///< the newest work that is enqueued to its last operation
   std::uint64_t completed = 0;          ///< the newest work that the host knows to be complete
   std::uint64_t marked = 0;             ///< the newest work that an event covers
@@ -120,6 +121,10 @@ struct order_counts {
   std::uint64_t records = 0;
   std::uint64_t waits = 0;
   std::uint64_t implied_waits = 0;  ///< that were not issued
+  /// How often the driver came to know more than is kept here, by what the mutex does not cover: an
+  /// event was recorded in the middle of a body, and stands for what that has enqueued so far; or a
+  /// body waited for its stream. Waits that this would spare are issued.
+  std::uint64_t outruns = 0;
 };
 
 class stream_order {
@@ -142,7 +147,11 @@ class stream_order {
   /// Makes work on `stream` from here on come after `point`. Requires: `point` has ended.
   cu_result wait(gpu_stream& stream, stream_point point);
   cu_result wait(gpu_stream& stream, const point_list& points);
-  /// Numbers the work that begins here.
+  /// Numbers the body that begins here.
+  static std::uint64_t begin_body(gpu_stream& stream) noexcept {
+    return stream.begun = next_sequence(stream);
+  }
+  /// The number of the work that begins here, or has begun last.
   [[nodiscard]] static std::uint64_t next_sequence(const gpu_stream& stream) noexcept {
     return stream.ended + 1;
   }
@@ -155,6 +164,8 @@ class stream_order {
   cu_result poll(gpu_stream& stream, bool& progressed);
   /// The device of the stream is lost: nothing runs there, and nobody waits for it.
   static void note_lost(gpu_stream& stream) noexcept { stream.completed = UINT64_MAX; }
+  /// A body is about to wait for its stream.
+  void begin_host_wait() noexcept { ++counts_.outruns; }
   /// The host has waited for a stream to its end by other means.
   void note_drained(gpu_stream& stream, std::uint64_t sequence) noexcept;
 

@@ -204,6 +204,7 @@ void engine_scene::finish() {
   if (options.driver.query_patience_us != 0) {
     works.clear();  // nobody would let the copies to the host get on
   }
+  const std::uint64_t outruns = engine.facts().order.outruns;
   engine.stop();
   works.clear();
   if (!has_ended) {
@@ -212,7 +213,10 @@ void engine_scene::finish() {
   driver.check_leaks();
   if (!options.expects_violations) {
     EXPECT_EQ(driver.violation_count(), 0U) << found();
-    EXPECT_EQ(driver.redundant_waits(), 0U);
+    // With threads the driver may be ahead of what the engine knows of it.
+    if (!options.engine.has_threads || outruns == 0) {
+      EXPECT_EQ(driver.redundant_waits(), 0U);
+    }
   }
 }
 

@@ -101,28 +101,41 @@ TEST(threads, body_that_waits_delays_no_other_stream) {
   all.wait_for(1);
 }
 
-// The median of the first ones decides; those that wait for their gate take longer than any limit.
-TEST(threads, bodies_that_take_long_keep_no_other_from_being_submitted) {
-  engine_scene scene{with_threads(1)};
-  static const char key = 0;
-  const auto slow = [&](std::uint64_t share, test_work::body_type body) -> test_work& {
-    test_work& work = scene.make(share, {}, std::move(body));
+// Works of one callable whose bodies are known to take long: another thread submits meanwhile.
+class slow_works {
+ public:
+  explicit slow_works(engine_scene& scene) : scene_{scene} {
+    // The median of the first ones decides.
+    completions first;
+    for (int i = 0; i != 5; ++i) {
+      test_work& work = first.counts(make(1, [](gpu_context& gpu, test_work&) {
+        std::this_thread::sleep_for(milliseconds{1});  // five times the limit, and more
+        gpu.emulate([] {});
+      }));
+      scene.submit(work);
+      scene.engine.want(work);
+    }
+    first.wait_for(5);
+    EXPECT_EQ(scene.engine.facts().bodies_on_spare_threads, 0U);
+  }
+  test_work& make(std::uint64_t share, test_work::body_type body) {
+    static const char key = 0;
+    test_work& work = scene_.make(share, {}, std::move(body));
     work.key = &key;
     return work;
-  };
-  completions first;
-  for (int i = 0; i != 5; ++i) {
-    scene.submit(first.counts(slow(1, [](gpu_context& gpu, test_work&) {
-      std::this_thread::sleep_for(milliseconds{1});  // five times the limit, and more
-      gpu.emulate([] {});
-    })));
   }
-  first.wait_for(5);
-  EXPECT_EQ(scene.engine.facts().bodies_on_spare_threads, 0U);
+
+ private:
+  engine_scene& scene_;
+};
+
+TEST(threads, bodies_that_take_long_keep_no_other_from_being_submitted) {
+  engine_scene scene{with_threads(1)};
+  slow_works slow{scene};
   // This body ends only after works that were submitted behind it, to another stream.
   completions others;
   completions last;
-  scene.submit(last.counts(slow(1, [&others](gpu_context& gpu, test_work&) {
+  scene.submit(last.counts(slow.make(1, [&others](gpu_context& gpu, test_work&) {
     others.wait_for(20);
     gpu.emulate([] {});
   })));
@@ -132,6 +145,35 @@ TEST(threads, bodies_that_take_long_keep_no_other_from_being_submitted) {
   last.wait_for(1);
   // Those of the other stream may take as long, on a busy machine.
   EXPECT_GE(scene.engine.facts().bodies_on_spare_threads, 1U);
+}
+
+// The event covers what the body has enqueued so far, which may be all that it will: then whoever
+// waits for its end, too, need not, but only the driver knows.
+TEST(threads, an_event_in_the_middle_of_a_body_may_make_a_wait_redundant) {
+  scene_options options = with_threads(1);
+  options.engine.marker_age_ns = UINT64_MAX;  // only who waits for it has an event recorded
+  engine_scene scene{options};
+  slow_works slow{scene};
+  std::atomic<bool> has_enqueued{false};
+  std::atomic<bool> is_open{false};
+  test_work& before = scene.make(1, {}, mixing(16, 0));
+  test_work& within = slow.make(1, [&](gpu_context& gpu, test_work& work) {
+    mixing(16, 1)(gpu, work);
+    has_enqueued = true;
+    has_enqueued.notify_all();
+    is_open.wait(false);
+  });
+  completions both;
+  scene.submit(both.counts(before));
+  scene.submit(both.counts(within));
+  has_enqueued.wait(false);
+  EXPECT_EQ(values_of(before.results.at(0)), mixed_on_host({}, 16, 0));
+  is_open = true;
+  is_open.notify_all();
+  EXPECT_EQ(values_of(within.results.at(0)), mixed_on_host({}, 16, 1));
+  both.wait_for(2);
+  EXPECT_EQ(scene.driver.redundant_waits(), 1U);
+  EXPECT_EQ(scene.engine.facts().order.outruns, 1U);
 }
 
 struct pool {
