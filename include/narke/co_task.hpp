@@ -85,7 +85,7 @@ class ref_awaiter {
       return true;
     }
     check_may_wait("co_await");
-    return part_.is_there(ref_access::checked(ref_, "co_await"));
+    return part_.is_there(ref_access::checked(ref_, "co_await"), GivesUp);
   }
   void await_suspend(std::coroutine_handle<>) {
     part_.suspend({&ref_, 1,
@@ -192,8 +192,7 @@ class co_promise : public node_memory {
   std::exception_ptr error;       ///< what left the body
 
  private:
-  // Back to whoever drives the task, who goes on with the outer one: no stack grows, however deep
-  // co_tasks await each other.
+  // Back to whoever has called it, or drives the task: the outer one goes on.
   struct body_end {
     bool await_ready() const noexcept { return false; }
     template <class Promise>
@@ -284,14 +283,16 @@ class co_task_awaiter {
     if (!inner_.frame_ || inner_.frame_.promise().part != nullptr) [[unlikely]] {
       throw_empty_co_task();
     }
-    return part_.is_stopped;
-  }
-  void await_suspend(std::coroutine_handle<> outer) noexcept {
+    if (part_.is_stopped) [[unlikely]] {
+      return true;
+    }
     co_promise& promise = inner_.frame_.promise();
     promise.part = &part_;
-    promise.outer = outer;
+    promise.outer = part_.innermost;
     part_.innermost = inner_.frame_;
+    return part_.try_call_innermost() && inner_.frame_.done();
   }
+  void await_suspend(std::coroutine_handle<>) const noexcept {}
   T await_resume() {
     part_.end_wait();
     auto& promise = inner_.frame_.promise();

@@ -15,6 +15,7 @@
 #include "task/task_info.hpp"
 #include "worker/execute.hpp"
 #include "worker/gpu_task.hpp"
+#include "worker/lent_cpus.hpp"
 #include "worker/lifecycle.hpp"
 #include "worker/thread_state.hpp"
 

@@ -13,6 +13,7 @@
 #include "base/needed_memory.hpp"
 #include "task/task_info.hpp"
 #include "worker/execute.hpp"
+#include "worker/lent_cpus.hpp"
 #include "worker/waiting.hpp"
 
 namespace narke::detail {

@@ -461,8 +461,8 @@ bool needs_watch(const task_node& newest) noexcept {
   if (detail::get_watchers.load(std::memory_order_relaxed) != 0) {
     return true;
   }
-  const idle_state::counts now = worker_pool::instance().idle().glance();
-  return newest.id == this_thread_state.next_id && now.has_idle_cpu();
+  return newest.id == this_thread_state.next_id &&
+         worker_pool::instance().idle().glance().has_idle_cpu();
 }
 
 // It is the only one that this thread submitted since it last waited, it is no actor's and takes no

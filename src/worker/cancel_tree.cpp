@@ -181,8 +181,8 @@ void forget_ended() noexcept {
   state.note_change_locked();
 }
 
-bool is_asked_to_stop(execution& running) noexcept {
-  detail::result_slot& slot = *running.node->slot(0);
+bool is_asked_to_stop_slowly(execution& running) noexcept {
+  detail::result_slot& slot = running.node->first_slot();
   if (slot.is_marked_to_stop()) {
     return true;
   }

@@ -100,7 +100,7 @@ void record_what_it_got(const task_node& node, const co_part& part, std::uint64_
   }
 }
 
-// Whether the body has ended, and failed.
+// One that was suspended before, or has rules. Whether the body has ended, and failed.
 bool run_piece(task_node& node, co_part& part, const std::vector<int>* gpu_ids,
                std::uint64_t submitter_id) noexcept {
   thread_state& self = this_thread_state;
@@ -135,6 +135,11 @@ bool run_piece(task_node& node, co_part& part, const std::vector<int>* gpu_ids,
 }
 
 }  // namespace
+
+void end_first_piece(task_node& node, const execution& running, std::uint64_t begin) noexcept {
+  suspend_piece(*node.coroutine(), running);
+  record_piece(node, begin, begin != 0 ? ticks_now() : 0, false);
+}
 
 void run_coroutine(task_node& node, const std::vector<int>* gpu_ids,
                    std::uint64_t submitter_id) noexcept {
@@ -295,14 +300,14 @@ co_part::co_part(task_node& its) noexcept : node{its} {
   its.is_coroutine = true;
 }
 
-bool co_part::is_there(result_slot& slot) {
+bool co_part::is_there(result_slot& slot, bool is_given_up) {
   is_stopped = internal::is_asked_to_stop();
   if (is_stopped) [[unlikely]] {
     return true;
   }
   if (!slot.is_ready()) {
     want_completion(slot);
-    if (!internal::try_run_newest(slot, false)) {
+    if (!internal::try_run_newest(slot, is_given_up)) {
       static_cast<void>(internal::try_run_in_place(slot));
     }
   }
@@ -313,7 +318,7 @@ bool co_part::are_there(const slot_list& slots, std::size_t& first) {
   is_stopped = internal::is_asked_to_stop();
   for (first = 0; first != slots.size && !is_stopped; ++first) {
     result_slot& slot = *slots[first];
-    if (!is_there(slot)) {
+    if (!is_there(slot, false)) {
       return false;
     }
     if (!is_stopped && slot.failed()) {
@@ -325,10 +330,12 @@ bool co_part::are_there(const slot_list& slots, std::size_t& first) {
 
 void co_part::suspend(const slot_list& slots, std::size_t first) {
   waits_at = new suspension{node, slots, first};
+  node.is_at_co_await = true;
 }
 
 void co_part::leave_wait() noexcept {
   suspension& wait = *std::exchange(waits_at, nullptr);
+  node.is_at_co_await = false;
   reason_to_stop_ = wait.why();
   is_stopped = wait.ended_early() || internal::is_asked_to_stop();
   wait.release();

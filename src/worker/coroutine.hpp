@@ -29,17 +29,26 @@
 #include <narke/detail/co_part.hpp>
 #include <narke/detail/task_node.hpp>
 
+#include "worker/attempts.hpp"
 #include "worker/placement_lane.hpp"
 #include "worker/thread_state.hpp"
 
 namespace narke::internal {
 
-/// As run_body of a coroutine task, from its beginning or from where it was suspended.
+/// Whether it is about to begin, and runs up to there as any task does: one with rules does not.
+/// Requires: a coroutine task.
+[[nodiscard]] inline bool begins_as_any_task(const detail::task_node& node) noexcept {
+  return !node.is_at_co_await && !has_attempts(node);
+}
+/// Such a one has come back at a co_await. `began`: in ticks; 0: nobody asks.
+void end_first_piece(detail::task_node& node, const execution& running,
+                     std::uint64_t began) noexcept;
+/// As run_body of a coroutine task that does not begin so, or that goes on.
 void run_coroutine(detail::task_node& node, const std::vector<int>* gpu_ids,
                    std::uint64_t submitter_id) noexcept;
 /// Whether the body came back from run_body before its end. That thread, before step 3.
-[[nodiscard]] inline bool is_suspended(detail::task_node& node) noexcept {
-  return node.is_coroutine && node.coroutine()->is_suspended();
+[[nodiscard]] inline bool is_suspended(const detail::task_node& node) noexcept {
+  return node.is_at_co_await;
 }
 /// Step 3, of one of which that is so. Takes a reference of its own.
 void open_wait(detail::task_node& node, detail::runnable** next) noexcept;

@@ -1,6 +1,5 @@
 #include "worker/execute.hpp"
 
-#include <algorithm>
 #include <cstring>
 #include <deque>
 #include <utility>
@@ -19,6 +18,7 @@
 #include "worker/coroutine.hpp"
 #include "worker/failure_watch.hpp"
 #include "worker/gpu_task.hpp"
+#include "worker/lent_cpus.hpp"
 #include "worker/lifecycle.hpp"
 #include "worker/placed_task.hpp"
 #include "worker/placement_lane.hpp"
@@ -207,7 +207,7 @@ namespace {
   }
 }
 
-// `call` leaves the outcome in the slots. Returns whether it failed.
+// `call` leaves the outcome in the slots, or the task at a co_await. Returns whether it failed.
 template <class Call>
 [[gnu::always_inline]] inline bool run_as(task_node& node, const std::vector<int>* gpu_ids,
                                           std::uint64_t submitter_id, Call&& call) noexcept {
@@ -223,6 +223,11 @@ template <class Call>
     const argument_watch watch{node};
     const memory_refusable users;
     call();
+  }
+  if (node.is_at_co_await) [[unlikely]] {
+    end_first_piece(node, running, begin);
+    self.current = running.outer;
+    return false;
   }
   if (running.kin != kinship::none || running.has_token || cancel_tree::is_active()) [[unlikely]] {
     end_relations(running);
@@ -280,7 +285,7 @@ namespace {
 
 [[gnu::always_inline]] inline void run_body_here(task_node& node, const std::vector<int>* gpu_ids,
                                                  std::uint64_t submitter_id) noexcept {
-  if (node.is_coroutine) [[unlikely]] {
+  if (node.is_coroutine && !begins_as_any_task(node)) [[unlikely]] {
     run_coroutine(node, gpu_ids, submitter_id);
     return;
   }
@@ -692,105 +697,20 @@ bool try_run_newest(detail::result_slot& slot, bool is_given_up) noexcept {
   const memory_needed needed;
   // The queue's reference is this thread's. If the ref that is given up is the only one as well,
   // nobody else can come to the task: no claim is needed, and no care in publishing.
-  if (is_given_up && slot.is_unshared() && node->has_one_slot() && !node->is_listed &&
-      !node->is_coroutine) {
+  if (is_given_up && slot.is_unshared() && node->has_one_slot() && !node->is_listed) {
     node->set_state(task_state::claimed);
     run_fast_body(*node, cpu_hold::permit);
-    publish_to_owner(*node, slot);
+    if (is_suspended(*node)) [[unlikely]] {
+      publish(*node);
+    } else {
+      publish_to_owner(*node, slot);
+    }
   } else if (node->claim(task_state::ready)) {
     run_fast_body(*node, cpu_hold::permit);
     publish(*node);
   }
   node->release_ref();
   return slot.is_ready();
-}
-
-borrowed_cpu::borrowed_cpu() noexcept {
-  const thread_state& self = this_thread_state;
-  if (!has_stack_for_nested_task()) {
-    return;
-  }
-  if (self.hold == cpu_hold::permit ||
-      (self.hold == cpu_hold::placement && self.placement->request->cpus >= quantity::one())) {
-    hold_ = self.hold;
-  } else if (worker_pool::instance().idle().try_take_permit()) {
-    hold_ = cpu_hold::permit;
-    took_permit_ = true;
-    if (self.deque == nullptr) {
-      guest_ = worker_pool::instance().enter_guest();
-    }
-    if (self.hold == cpu_hold::placement) {
-      waits_ = self.placement;
-      placement_lane::instance().blocked(*waits_);
-    }
-  }
-}
-
-void borrowed_cpu::give_back() noexcept {
-  if (guest_ != nullptr) {
-    worker_pool::instance().leave_guest(*std::exchange(guest_, nullptr));
-  }
-  if (std::exchange(took_permit_, false)) {
-    if (waits_ != nullptr) {
-      placement_lane::instance().unblocked(*waits_);
-    }
-    worker_pool::instance().return_permits(1);
-  }
-}
-
-blocked_section::blocked_section(blocking in) : begin_ticks_{event_begin_ticks()} {
-  thread_state& self = this_thread_state;
-  if (self.current != nullptr) {
-    self.current->node->blocked_in.store(in, std::memory_order_relaxed);
-  }
-  if (self.self != nullptr) {
-    worker_pool::instance().begin_block();
-    counted_ = true;
-  }
-  if (self.hold == cpu_hold::permit) {
-    used_permit_ = this_record().uses_permit.exchange(false, std::memory_order_relaxed);
-    worker_pool::instance().return_permits(1);
-  } else if (self.hold == cpu_hold::placement) {
-    placement_lane::instance().blocked(*self.placement);
-  }
-  if (counted_ && !worker_pool::instance().keep_one_unblocked()) [[unlikely]] {
-    go_on();
-    throw error{
-        fmt::format("narke: all {} threads would wait in get, wait or as_completed, and no further "
-                    "one can be made: the limit on threads or memory is reached. Submit fewer "
-                    "tasks that wait inside, or pass refs as arguments instead",
-                    worker_pool::instance().thread_count())};
-  }
-}
-
-void blocked_section::go_on() noexcept {
-  thread_state& self = this_thread_state;
-  if (self.current != nullptr) {
-    self.current->node->blocked_in.store(blocking::none, std::memory_order_relaxed);
-  }
-  if (self.hold == cpu_hold::permit) {
-    // At once, even below zero: to wait for a permit here could deadlock with a mutex of the user.
-    worker_pool::instance().idle().give_permits(-1);
-    this_record().uses_permit.store(used_permit_, std::memory_order_relaxed);
-  } else if (self.hold == cpu_hold::placement) {
-    placement_lane::instance().unblocked(*self.placement);
-  }
-  if (counted_) {
-    worker_pool::instance().end_block();
-  }
-}
-
-blocked_section::~blocked_section() {
-  go_on();
-  const execution* current = this_thread_state.current;
-  record_event({.begin_ticks = begin_ticks_,
-                .end_ticks = begin_ticks_ != 0 ? ticks_now() : 0,
-                .name = nullptr,
-                .id = current != nullptr ? current->node->id : 0,
-                .parent_or_from = 0,
-                .line = 0,
-                .kind = event_kind::wait,
-                .failed = false});
 }
 
 }  // namespace narke::internal

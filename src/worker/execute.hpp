@@ -123,35 +123,13 @@ inline void drop_if_stopped() noexcept {
 /// Whether tasks that have not begun are held back, as the object store is over its limit.
 bool waits_for_room() noexcept;
 
+/// Runs the task that fills `slot` on this thread, if nobody has started it and a CPU is to be had.
+/// Whether it did, to its end.
+bool try_run_in_place(const detail::result_slot& slot) noexcept;
 /// The same for the newest task of a worker, which is nothing but a task: quick, and it does not
 /// stay in the queue. `is_given_up`: the caller has a reference to the slot that nobody else looks
 /// at.
 bool try_run_newest(detail::result_slot& slot, bool is_given_up) noexcept;
-
-/// Runs the task that fills `slot` on this thread, if nobody has started it and a CPU is to be had.
-/// Whether it did, to its end.
-bool try_run_in_place(const detail::result_slot& slot) noexcept;
-
-/// A CPU for a task run in place: the one that this thread has, or a free permit; none when the
-/// stack is nearly full. A task that has parts of CPUs, or none, waits while another runs on a
-/// permit in its place: what it has is free meanwhile.
-class borrowed_cpu {
- public:
-  borrowed_cpu() noexcept;
-  borrowed_cpu(const borrowed_cpu&) = delete;
-  borrowed_cpu& operator=(const borrowed_cpu&) = delete;
-  ~borrowed_cpu() { give_back(); }
-  /// Before the results are published: whoever sees them finds the CPU free.
-  void give_back() noexcept;
-  explicit operator bool() const noexcept { return hold_ != cpu_hold::none; }
-  [[nodiscard]] cpu_hold hold() const noexcept { return hold_; }
-
- private:
-  cpu_hold hold_ = cpu_hold::none;
-  bool took_permit_ = false;
-  guest_deque* guest_ = nullptr;       // of a thread that has no deque
-  placement_record* waits_ = nullptr;  // of the task below, while the permit is there
-};
 
 /// What the actor layer does, as this layer cannot call it: set once, when the library is loaded.
 struct actor_hooks {
@@ -180,23 +158,5 @@ extern constinit actor_hooks the_actor_hooks;
 /// runs so. Any thread; the task is claimed, and not finished or a moment ago.
 using force_end = void (*)(detail::task_node& node, const std::exception_ptr& why) noexcept;
 extern constinit force_end the_force_end_hook;
-
-/// Gives the CPUs of this thread back for as long as it exists: around every wait. Throws
-/// narke::error when no thread would be left to run anything.
-class blocked_section {
- public:
-  using blocking = detail::task_node::blocking;
-  explicit blocked_section(blocking in = blocking::get);
-  blocked_section(const blocked_section&) = delete;
-  blocked_section& operator=(const blocked_section&) = delete;
-  ~blocked_section();
-
- private:
-  void go_on() noexcept;
-
-  const std::uint64_t begin_ticks_;
-  bool counted_ = false;
-  bool used_permit_ = false;
-};
 
 }  // namespace narke::internal

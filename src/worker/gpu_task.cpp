@@ -13,6 +13,7 @@
 #include "worker/attempts.hpp"
 #include "worker/cancel_tree.hpp"
 #include "worker/execute.hpp"
+#include "worker/lent_cpus.hpp"
 #include "worker/lifecycle.hpp"
 #include "worker/placed_task.hpp"
 #include "worker/placement_lane.hpp"

@@ -6,6 +6,7 @@
 
 #include "task/task_rules.hpp"
 #include "worker/execute.hpp"
+#include "worker/lent_cpus.hpp"
 #include "worker/lifecycle.hpp"
 
 namespace narke::internal {

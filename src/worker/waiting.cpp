@@ -22,6 +22,7 @@
 #include "worker/execute.hpp"
 #include "worker/failure_watch.hpp"
 #include "worker/gpu_task.hpp"
+#include "worker/lent_cpus.hpp"
 #include "worker/parker.hpp"
 #include "worker/pause.hpp"
 #include "worker/thread_state.hpp"

@@ -365,6 +365,22 @@ TEST_F(advice, names_too_many_pending_tasks) {
   narke::shutdown();  // drops what has not begun
 }
 
+// They cannot run anyway, and who waits for them waits for the one.
+TEST_F(advice, leaves_many_that_wait_for_a_result_alone) {
+  narke_test::gate hold;
+  const auto first = narke::task([wait = hold.waiter()] {
+                       wait();
+                       return 1;
+                     }).remote();
+  std::vector<narke::object_ref<int>> refs;
+  for (int i = 0; i < 103'000; ++i) {
+    refs.push_back(narke::task([](int x) { return some_work(x); }).remote(first));
+  }
+  EXPECT_THAT(codes(), IsEmpty());
+  hold.open();
+  narke::shutdown();  // drops what has not begun
+}
+
 class advice_life : public narke_test::runtime_test {};
 
 void get_in_a_loop() {

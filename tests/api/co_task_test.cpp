@@ -368,6 +368,18 @@ TEST_P(co_tasks, end_a_wait_for_a_list_at_its_first_failure) {
   EXPECT_EQ(narke_test::odd_code([&] { narke::get(ref); }), 1) << "while the last is not ready";
 }
 
+TEST_P(co_tasks, do_not_wait_for_a_list_with_one_that_has_failed) {
+  gate never;
+  auto failed = narke::task([]() -> int { throw odd_error{"before", 2}; }).remote();
+  EXPECT_EQ(narke_test::odd_code([&] { narke::get(failed); }), 2);
+  auto ref = narke::task([=, last = behind(never)]() -> co_task<std::vector<int>> {
+    std::vector refs{narke::put(1), failed, last};
+    co_return co_await refs;
+  }).remote();
+  EXPECT_EQ(narke_test::odd_code([&] { narke::get(ref); }), 2);
+  never.open();
+}
+
 TEST_P(co_tasks, await_promises_streams_and_actors) {
   struct counter {
     int add(int by) { return total += by; }
@@ -437,6 +449,61 @@ co_task<int> depth(int n) {
 
 TEST_P(co_tasks, await_each_other_to_any_depth) {
   EXPECT_EQ(narke::get(narke::task(depth).remote(100'000)), 100'000);
+}
+
+co_task<int> depth_to(int n, object_ref<int> last) {
+  if (n == 0) co_return co_await last;
+  co_return 1 + co_await depth_to(n - 1, last);
+}
+
+// A co_task that is awaited is called like a function as long as few of them lie on the stack: up
+// to there, one more, and several times as many.
+TEST_P(co_tasks, suspend_at_any_depth_and_go_on_from_there) {
+  for (const int n : {1, 62, 63, 64, 65, 66, 128, 129, 130, 1'000}) {
+    gate hold;
+    auto ref = narke::task(depth_to).remote(n, behind(hold, 7));
+    ASSERT_TRUE(becomes_suspended(ref)) << n;
+    hold.open();
+    EXPECT_EQ(narke::get(ref), n + 7);
+  }
+}
+
+co_task<int> throws_at(int n, tally gone, object_ref<int> last) {
+  const narke_test::local counted{tally{}, gone};
+  if (n == 0) {
+    co_await last;
+    throw odd_error{"at the bottom", 5};
+  }
+  co_return co_await throws_at(n - 1, gone, last);
+}
+
+TEST_P(co_tasks, throw_through_all_that_await_each_other) {
+  for (const int n : {1, 64, 200}) {
+    gate hold;
+    tally gone;
+    auto ref = narke::task([=, last = behind(hold)]() -> co_task<int> {
+      try {
+        co_return co_await throws_at(n, gone, last);
+      } catch (const odd_error& caught) {
+        co_return caught.code;
+      }
+    }).remote();
+    ASSERT_TRUE(becomes_suspended(ref)) << n;
+    hold.open();
+    EXPECT_EQ(narke::get(ref), 5);
+    EXPECT_EQ(gone.value(), n + 1);
+  }
+}
+
+// Two parts in one expression: the compiler may begin the second before it asks for the first.
+TEST_P(co_tasks, await_two_parts_in_one_expression) {
+  gate hold;
+  auto ref = narke::task([first = behind(hold, 3), second = behind(hold, 4)]() -> co_task<int> {
+    co_return 10 * co_await depth_to(2, first) + co_await depth_to(70, second);
+  }).remote();
+  ASSERT_TRUE(becomes_suspended(ref));
+  hold.open();
+  EXPECT_EQ(narke::get(ref), 10 * 5 + 74);
 }
 
 TEST_P(co_tasks, that_run_before_others_of_their_handle_are_called_anew) {

@@ -8,6 +8,7 @@
 
 #include "scheduler/placement_core.hpp"
 #include "worker/execute.hpp"
+#include "worker/lent_cpus.hpp"
 #include "worker/placement_lane.hpp"
 #include "worker/thread_state.hpp"
 

@@ -10,6 +10,7 @@
 #include "scheduler/placement_core.hpp"
 #include "simulation/virtual_runtime.hpp"
 #include "worker/execute.hpp"
+#include "worker/lent_cpus.hpp"
 #include "worker/placement_lane.hpp"
 
 namespace narke_test {

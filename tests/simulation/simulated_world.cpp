@@ -8,6 +8,7 @@
 
 #include "store/object_store.hpp"
 #include "worker/execute.hpp"
+#include "worker/lent_cpus.hpp"
 #include "worker/placement_lane.hpp"
 
 namespace narke_test {

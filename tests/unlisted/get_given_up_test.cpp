@@ -1,5 +1,5 @@
-// get of a ref that is given up, by a task whose newest task it is: it runs in place, and nobody
-// else has to do with it. Unless its body sees to that.
+// get of a ref that is given up, in a program whose tasks are not listed, by a task whose newest
+// task it is: it runs in place, and nobody else has to do with it. Unless its body sees to that.
 #include <support/runtime_fixture.hpp>
 
 #include <memory>

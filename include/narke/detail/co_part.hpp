@@ -31,7 +31,8 @@ class NARKE_EXPORT co_part {
 
   /// Whether co_await has nothing to wait for: the slot is ready, or its task could be run right
   /// here, or this task is asked to stop, which end_wait then throws.
-  [[nodiscard]] bool is_there(result_slot& slot);
+  /// `is_given_up`: the caller's ref goes with the value, and nobody else looks at it meanwhile.
+  [[nodiscard]] bool is_there(result_slot& slot, bool is_given_up);
   /// The same of all slots up to the first that failed. `first`: the one that is to be waited for.
   [[nodiscard]] bool are_there(const slot_list& slots, std::size_t& first);
   /// Notes what the coroutine, which is about to suspend, waits for: the slots from `first` on, up
@@ -62,11 +63,22 @@ class NARKE_EXPORT co_part {
       innermost.resume();
     } while (innermost != nullptr && waits_at == nullptr);
   }
+  /// Has the body that was just awaited run as a call, to its end or until it suspends, so that the
+  /// one that awaits it need not. False: there are many of these on the stack, and it is for run().
+  [[nodiscard]] bool try_call_innermost() {
+    if (calls_ == calls_max) [[unlikely]] {
+      return false;
+    }
+    ++calls_;
+    innermost.resume();
+    --calls_;
+    return true;
+  }
   [[nodiscard]] bool is_suspended() const noexcept { return waits_at != nullptr; }
 
   task_node& node;
-  /// What is resumed next: the body itself, or the innermost of the co_tasks that it awaits. Null:
-  /// the body has ended.
+  /// The body, or the innermost of the co_tasks that it awaits: what runs, or is resumed next.
+  /// Null: the body has ended.
   std::coroutine_handle<> innermost;
   /// Where it is suspended. Set by co_await, taken back before the body goes on.
   internal::suspension* waits_at = nullptr;
@@ -85,10 +97,13 @@ class NARKE_EXPORT co_part {
   ~co_part() = default;
 
  private:
+  static constexpr std::uint8_t calls_max = 64;
+
   void leave_wait() noexcept;
   [[noreturn]] void throw_reason_to_stop();
 
   std::exception_ptr reason_to_stop_;  // null: the task is asked to
+  std::uint8_t calls_ = 0;             // of try_call_innermost, on the stack
 };
 
 /// Throws std::invalid_argument: a co_task that was moved from is awaited.

@@ -13,7 +13,7 @@ FOR_ALL = {"observe/event.hpp"}
 
 # Written against the public headers alone, as a user's program is.
 PUBLIC_ONLY = ("examples/", "bench/", "tests/conformance/", "tests/misuse/", "tests/stress/",
-               "tests/packaging/")
+               "tests/unlisted/", "tests/packaging/")
 # The contenders that use the driver by hand, in benchmarks: its table, and nothing above it.
 DRIVER_BY_HAND = ("bench/harness/raw_driver.",)
 
