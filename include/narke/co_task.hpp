@@ -30,7 +30,8 @@
 //
 // g++ 12 compiles some expressions with co_await wrongly, or not at all, whatever is awaited: one
 // with a braced list or braced options in it, and co_await in a branch of ?:. Give the ref a name
-// first: auto child = f.options({.num_cpus = 2}).remote(x); co_await child;
+// first: auto child = f.options({.num_cpus = 2}).remote(x); co_await child; It also aligns no local
+// and no parameter of a coroutine to more than 64 bytes, whatever their type asks for.
 #pragma once
 
 #include <coroutine>

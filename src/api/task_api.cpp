@@ -57,7 +57,8 @@ bool cancel_queued(task_node& node) {
 
 // A task that somebody has claimed: it runs, or is about to. See cancel_tree.hpp.
 bool cancel_running(task_node& node, bool force, bool recursive) {
-  if (!node.slot(0)->mark_stop() || node.slot(0)->is_ready()) {
+  // A result that is there by now may come of the mark: a body that saw it at once.
+  if (!node.slot(0)->mark_stop() || node.has_ended_early()) {
     return false;
   }
   const internal::memory_needed needed;  // it is marked

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/forked_child.hpp"
+#include "base/needed_memory.hpp"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define NARKE_NODES_ALONE 1
@@ -24,9 +25,11 @@ namespace {
 constexpr std::size_t line_bytes = 64;
 constexpr std::size_t class_count = slab_node_bytes_max / line_bytes;
 constexpr std::size_t slab_size_bytes = std::size_t{64} << 10;
-// Of a class that has so many bytes already, the slabs are of whole large pages.
+// Of a class that has so many bytes already, the slabs are of whole large pages: several, as the
+// system's allocator may take one more for each slab, in addresses.
 constexpr std::size_t many_bytes = std::size_t{8} << 20;
 constexpr std::size_t large_page_bytes = std::size_t{2} << 20;
+constexpr std::size_t large_slab_bytes = 8 * large_page_bytes;
 constexpr std::align_val_t line_alignment{line_bytes};
 
 // Some free nodes of one class. It lies in one of them, which goes last, and has the addresses of
@@ -109,15 +112,21 @@ class depot {
   // A million tasks lie in 50,000 small pages, and nearly each use of one would look up its page
   // in memory.
   void add_slab_locked() {
-    const bool is_large = slabs_bytes_ >= many_bytes;
-    const std::size_t bytes = is_large ? large_page_bytes : slab_size_bytes;
-    begin_ = static_cast<std::byte*>(
-        ::operator new(bytes, is_large ? std::align_val_t{large_page_bytes} : line_alignment));
+    std::size_t bytes = large_slab_bytes;
+    void* slab = nullptr;
+    if (slabs_bytes_ >= many_bytes) {
+      const memory_refusable it_can_be_smaller;
+      slab = ::operator new(bytes, std::align_val_t{large_page_bytes}, std::nothrow);
+    }
+    if (slab != nullptr) {
+      static_cast<void>(::madvise(slab, bytes, MADV_HUGEPAGE));  // where there are such pages
+    } else {
+      bytes = slab_size_bytes;
+      slab = ::operator new(bytes, line_alignment);
+    }
+    begin_ = static_cast<std::byte*>(slab);
     end_ = begin_ + bytes;
     slabs_bytes_ += bytes;
-    if (is_large) {
-      static_cast<void>(::madvise(begin_, bytes, MADV_HUGEPAGE));  // where there are such pages
-    }
   }
 
   std::mutex mutex_;
@@ -232,7 +241,7 @@ void* take_node(std::size_t bytes) {
     return at_hand != nullptr ? take_from(at_hand) : take_slowly(index);
   }
 #endif
-  return ::operator new(bytes);
+  return ::operator new(bytes, line_alignment);
 }
 
 void give_node(void* memory, std::size_t bytes) noexcept {
@@ -247,7 +256,7 @@ void give_node(void* memory, std::size_t bytes) noexcept {
     return;
   }
 #endif
-  ::operator delete(memory, bytes);
+  ::operator delete(memory, bytes, line_alignment);
 }
 
 std::size_t slab_bytes() noexcept {

@@ -18,7 +18,7 @@ namespace narke::internal {
 /// Larger ones come from operator new.
 inline constexpr std::size_t slab_node_bytes_max = 1024;
 
-/// `bytes` of memory, aligned to a cache line unless they are too many. Throws std::bad_alloc.
+/// `bytes` of memory, aligned to a cache line. Throws std::bad_alloc.
 [[nodiscard]] void* take_node(std::size_t bytes);
 /// Requires: `memory` came from take_node with the same number of bytes.
 void give_node(void* memory, std::size_t bytes) noexcept;

@@ -114,6 +114,44 @@ TEST_P(co_waits, need_no_stack_however_deep_tasks_await_each_other) {
   EXPECT_EQ(narke::get(narke::task(chain).remote(depth)), depth);
 }
 
+// What is inlined into the body of a coroutine has its buffers on the stack.
+template <std::size_t Bytes>
+[[gnu::always_inline]] inline int sum_of_buffer(int n) {
+  volatile unsigned char buffer[Bytes];
+  for (std::size_t i = 0; i < Bytes; i += 64) buffer[i] = static_cast<unsigned char>(n);
+  return buffer[0] - static_cast<unsigned char>(n);
+}
+
+template <std::size_t Bytes>
+co_task<int> part_with_buffer(int parts, int tasks);
+template <std::size_t Bytes>
+co_task<int> task_with_buffers(int tasks) {
+  co_return 1 + co_await part_with_buffer<Bytes>(60, tasks);
+}
+template <std::size_t Bytes>
+co_task<int> part_with_buffer(int parts, int tasks) {
+  const int nothing = sum_of_buffer<Bytes>(parts);
+  if (parts != 0) co_return nothing + co_await part_with_buffer<Bytes>(parts - 1, tasks);
+  if (tasks == 0) co_return 0;
+  auto next = narke::task(task_with_buffers<Bytes>).remote(tasks - 1);
+  co_return co_await std::move(next);
+}
+
+// Tasks that run in place of each other, each with parts that await each other. The sizes come to
+// the end of the stack at different places.
+TEST_P(co_waits, need_no_stack_whatever_their_parts_take_of_it) {
+#ifdef __SANITIZE_THREAD__
+  constexpr int tasks = 50;  // it copies the whole stack at each lock that it sees first
+#else
+  constexpr int tasks = 400;
+#endif
+  EXPECT_EQ(narke::get(narke::task(task_with_buffers<4'300>).remote(tasks)), tasks + 1);
+  EXPECT_EQ(narke::get(narke::task(task_with_buffers<5'200>).remote(tasks)), tasks + 1);
+  EXPECT_EQ(narke::get(narke::task(task_with_buffers<8'000>).remote(tasks)), tasks + 1);
+  EXPECT_EQ(narke::get(narke::task(task_with_buffers<12'000>).remote(tasks)), tasks + 1);
+  EXPECT_EQ(narke::get(narke::task(task_with_buffers<20'000>).remote(tasks)), tasks + 1);
+}
+
 co_task<long> fib(int n) {
   if (n < 2) co_return n;
   auto one = narke::task(fib).remote(n - 1);

@@ -94,11 +94,27 @@ TEST_P(cancel_stress, every_ref_has_the_outcome_that_was_told) {
       const bool is_told = got == outcome::cancelled ||
                            (got == outcome::timed_out && may_time_out[i]);
       ASSERT_EQ(in_time[i] != 0 ? is_told : got != outcome::cancelled, true)
-          << "seed " << seed << ", task " << i;
+          << "seed " << seed << ", task " << i << ", outcome " << static_cast<int>(got);
       ASSERT_FALSE(narke::cancel(refs[i])) << "seed " << seed;
     }
   }
   EXPECT_TRUE(narke_test::eventually([&] { return seen_->alive == 0; }));
+}
+
+// The body ends by the mark itself, while cancel is still about to answer.
+TEST_P(cancel_stress, who_ends_at_once_was_told_in_time) {
+  for (int round = 0; round != scaled(3'000); ++round) {
+    std::atomic<bool> has_begun{false};
+    auto ref = narke::task([&] {
+      has_begun = true;
+      while (!narke::stop_requested()) {
+      }
+      return 1;
+    }).remote();
+    while (!has_begun) std::this_thread::yield();
+    ASSERT_TRUE(narke::cancel(ref)) << "round " << round;
+    ASSERT_EQ(outcome_of(ref), outcome::cancelled);
+  }
 }
 
 TEST_P(cancel_stress, parents_are_cancelled_while_they_submit) {

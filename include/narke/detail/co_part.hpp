@@ -59,19 +59,19 @@ class NARKE_EXPORT co_part {
     if (waits_at != nullptr) {
       leave_wait();
     }
+    calls_from_ = stack_position();
     do {
       innermost.resume();
     } while (innermost != nullptr && waits_at == nullptr);
   }
   /// Has the body that was just awaited run as a call, to its end or until it suspends, so that the
-  /// one that awaits it need not. False: there are many of these on the stack, and it is for run().
+  /// one that awaits it need not. False: such calls have taken much of the stack, of which a task
+  /// that is run in place is promised little more (worker/thread_state.hpp), and it is for run().
   [[nodiscard]] bool try_call_innermost() {
-    if (calls_ == calls_max) [[unlikely]] {
+    if (calls_from_ - stack_position() >= calls_bytes_max) [[unlikely]] {
       return false;
     }
-    ++calls_;
     innermost.resume();
-    --calls_;
     return true;
   }
   [[nodiscard]] bool is_suspended() const noexcept { return waits_at != nullptr; }
@@ -97,13 +97,17 @@ class NARKE_EXPORT co_part {
   ~co_part() = default;
 
  private:
-  static constexpr std::uint8_t calls_max = 64;
+  static constexpr std::ptrdiff_t calls_bytes_max = std::ptrdiff_t{32} << 10;
 
+  // Not the address of a variable: checkers keep those elsewhere.
+  [[gnu::always_inline]] static const std::byte* stack_position() noexcept {
+    return static_cast<const std::byte*>(__builtin_frame_address(0));
+  }
   void leave_wait() noexcept;
   [[noreturn]] void throw_reason_to_stop();
 
   std::exception_ptr reason_to_stop_;  // null: the task is asked to
-  std::uint8_t calls_ = 0;             // of try_call_innermost, on the stack
+  const std::byte* calls_from_ = nullptr;  // where run() stands on the stack
 };
 
 /// Throws std::invalid_argument: a co_task that was moved from is awaited.
