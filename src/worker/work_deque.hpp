@@ -4,8 +4,8 @@
 // ThreadSanitizer cannot see.
 //
 // Protocol. Items stand at [top_, bottom_) of a ring.
-//  1. push (owner): writes the item, then bottom_ + 1. A thief who sees the new bottom_ sees the
-//     item.
+//  1. push (owner): writes the item, or several, then bottom_ above them. A thief who sees the new
+//     bottom_ sees what is below it.
 //  2. pop (owner): first lowers bottom_, then reads top_. With more than one item left, no thief
 //     can reach the lowered one: a thief reads top_, then bottom_, so either he sees it lowered or
 //     the owner sees his top_. With one left, both race for top_ by compare-and-swap; the owner
@@ -46,6 +46,21 @@ class work_deque {
     // Sequentially consistent: whoever pushes looks for sleepers next, and whoever falls asleep
     // looks here last.
     bottom_.store(bottom + 1, std::memory_order_seq_cst);
+  }
+  /// Owner only. The same for several, of which items[0] is then the newest: they come to be seen
+  /// at once.
+  void push_backwards(T* const* items, std::size_t count) {
+    const std::int64_t bottom = bottom_.load(std::memory_order_relaxed);
+    const std::int64_t top = top_.load(std::memory_order_acquire);
+    const auto end = bottom + static_cast<std::int64_t>(count);
+    ring* to = ring_.load(std::memory_order_relaxed);
+    while (end - top > static_cast<std::int64_t>(to->capacity)) {
+      to = grow_to(to->capacity * 2, top, bottom);
+    }
+    for (std::size_t i = 0; i != count; ++i) {
+      to->at(end - 1 - static_cast<std::int64_t>(i)).store(items[i], std::memory_order_relaxed);
+    }
+    bottom_.store(end, std::memory_order_seq_cst);  // as push
   }
   /// Owner only. False when it is full and there is no memory to grow; it does not wait for any.
   [[nodiscard]] bool try_push(T* item) noexcept {

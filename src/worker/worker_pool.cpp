@@ -599,14 +599,14 @@ detail::runnable* worker_pool::take_injected(worker& self) noexcept {
   for (std::size_t i = 0; i != count; ++i) {
     // Another core wrote them: their lines come all at once, and while the first tasks run.
     const char* node = reinterpret_cast<const char*>(batch[i]);
-    __builtin_prefetch(node);
+    __builtin_prefetch(node, 1);
     __builtin_prefetch(node + 64);
-    __builtin_prefetch(node + 128);
+    __builtin_prefetch(node + 128, 1);
   }
   head_ticks_.store(batch[0]->submitted_ticks, std::memory_order_relaxed);
-  // The deque gives the newest first: pushed backwards, they come out in order.
-  for (std::size_t i = count; i != 1; --i) {
-    self.deque.push(batch[i - 1]);
+  if (count > 1) {
+    // The deque gives the newest first: pushed backwards, they come out in order.
+    self.deque.push_backwards(batch + 1, count - 1);
   }
   if (count > 1 || !injected_.empty()) {
     notify();

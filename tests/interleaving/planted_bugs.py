@@ -30,6 +30,14 @@ BUGS = [
      "    std::int64_t top = PLANTED ? top_.load() : 0;\n"
      "    bottom_.store(bottom, std::memory_order_seq_cst);\n"
      "    top = PLANTED ? top : top_.load(std::memory_order_seq_cst);\n"),
+    ("deque: the bottom is raised before several are there", DEQUE,
+     "    for (std::size_t i = 0; i != count; ++i) {\n"
+     "      to->at(",
+     "    if (PLANTED) {\n"
+     "      bottom_.store(end);\n"
+     "    }\n"
+     "    for (std::size_t i = 0; i != count; ++i) {\n"
+     "      to->at("),
     ("deque: a thief reads the item after his swap", DEQUE,
      "    if (!top_.compare_exchange_strong(top, top + 1, std::memory_order_seq_cst,\n"
      "                                      std::memory_order_relaxed)) {\n"

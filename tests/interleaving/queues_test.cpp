@@ -37,7 +37,10 @@ class owner_and_thieves : public explored::scene {
 
  private:
   void own() {
-    for (int& value : values_) {
+    int* const both[2] = {&values_[5], &values_[6]};
+    items_.push_backwards(both, 2);
+    for (std::size_t i = 0; i != 5; ++i) {
+      int& value = values_[i];
       items_.push(&value);
       if (random_below(3) == 0) {
         take(items_.pop());
@@ -56,8 +59,8 @@ class owner_and_thieves : public explored::scene {
   }
 
   narke::internal::work_deque<int> items_{2};
-  std::array<int, 5> values_{};
-  std::array<int, 5> taken_{};
+  std::array<int, 7> values_{};
+  std::array<int, 7> taken_{};
 };
 
 TEST(work_deque, gives_every_item_once) {
@@ -68,6 +71,9 @@ TEST(work_deque, bug_the_last_item_without_a_race) {
 }
 TEST(work_deque, bug_the_top_before_the_bottom) {
   expect_found<owner_and_thieves>("deque: the owner reads the top before he lowers the bottom");
+}
+TEST(work_deque, bug_the_bottom_above_an_item_to_come) {
+  expect_found<owner_and_thieves>("deque: the bottom is raised before several are there");
 }
 TEST(work_deque, bug_the_item_after_the_swap) {
   expect_found<owner_and_thieves>("deque: a thief reads the item after his swap");

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <vector>
 
@@ -50,6 +51,22 @@ TEST(work_deque, grows_and_keeps_the_order) {
   for (int& value : values) items.push(&value);
   for (int& value : values) ASSERT_EQ(items.steal(), &value);
   EXPECT_TRUE(items.empty());
+}
+
+TEST(work_deque, takes_several_with_the_first_of_them_on_top) {
+  for (const std::size_t count : {1U, 2U, 7U, 40U}) {
+    std::vector<int> values(count);
+    std::vector<int*> several;
+    for (int& value : values) several.push_back(&value);
+    deque items{2};
+    int before = 0;
+    items.push(&before);
+    items.push_backwards(several.data(), count);
+    EXPECT_EQ(items.steal(), &before);
+    EXPECT_EQ(items.steal(), &values.back()) << "the oldest of them";
+    for (std::size_t i = 0; i + 1 < count; ++i) ASSERT_EQ(items.pop(), &values[i]);
+    EXPECT_TRUE(items.empty());
+  }
 }
 
 TEST(work_deque, grows_when_its_ring_has_gone_round) {
@@ -108,6 +125,30 @@ TEST_F(work_deque_stress, gives_every_item_once) {
     for (std::size_t i = 0; i != values_.size(); ++i) {
       items.push(&values_[i]);
       if (i % 3 == 0) {
+        if (int* item = items.pop()) take(item);
+      }
+    }
+    while (int* item = items.pop()) take(item);
+    done_ = true;
+  });
+  expect_each_once();
+}
+
+TEST_F(work_deque_stress, gives_every_item_once_that_came_with_others) {
+  deque items{2};
+  narke_test::on_threads(3, [&](int index) {
+    if (index != 0) {
+      while (!done_ || !items.empty()) {
+        if (int* item = items.steal()) take(item);
+      }
+      return;
+    }
+    for (std::size_t i = 0; i < values_.size(); i += 7) {
+      int* several[7];
+      const std::size_t count = std::min<std::size_t>(7, values_.size() - i);
+      for (std::size_t k = 0; k != count; ++k) several[k] = &values_[i + k];
+      items.push_backwards(several, count);
+      for (std::size_t k = 0; k != i % 5; ++k) {
         if (int* item = items.pop()) take(item);
       }
     }
