@@ -181,15 +181,9 @@ void forget_ended() noexcept {
   state.note_change_locked();
 }
 
-bool is_asked_to_stop_slowly(execution& running) noexcept {
+bool is_below_one_since_seen(execution& running) noexcept {
   detail::result_slot& slot = running.node->first_slot();
-  if (slot.is_marked_to_stop()) {
-    return true;
-  }
   const std::uint64_t seen = changes.load(std::memory_order_acquire);
-  if (seen == running.changes_seen) {
-    return false;
-  }
   if (is_below_cancelled(running.node->parent_id)) {
     slot.mark_stop();
     return true;

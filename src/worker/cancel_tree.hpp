@@ -49,11 +49,11 @@ void end_parent(const execution& running) noexcept;
 void forget(const detail::task_node& node) noexcept;
 
 /// Whether the task is to stop: cancelled, or below somebody who was. That task's own thread.
-[[nodiscard]] bool is_asked_to_stop_slowly(execution& running) noexcept;
+[[nodiscard]] bool is_below_one_since_seen(execution& running) noexcept;
 [[nodiscard]] inline bool is_asked_to_stop(execution& running) noexcept {
-  return (running.node->first_slot().is_marked_to_stop() ||
-          changes.load(std::memory_order_acquire) != running.changes_seen) &&
-         is_asked_to_stop_slowly(running);
+  return running.node->first_slot().is_marked_to_stop() ||
+         (changes.load(std::memory_order_acquire) != running.changes_seen &&
+          is_below_one_since_seen(running));
 }
 /// The same as a token. That task's own thread.
 [[nodiscard]] std::stop_token token_of(execution& running);

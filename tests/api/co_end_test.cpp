@@ -223,6 +223,31 @@ TEST_P(co_ends, recursive_cancel_goes_through_suspended_tasks) {
   EXPECT_THROW(narke::get(top), narke::task_cancelled_error);
 }
 
+// On one CPU, which their parent has.
+TEST_P(co_ends, recursive_cancel_keeps_queued_children_with_rules_from_beginning) {
+  narke::shutdown();
+  start(1);
+  gate hold;
+  const tally begun;
+  const tally submitted;
+  auto children = std::make_shared<std::vector<object_ref<int>>>();
+  auto parent = narke::task([=, wait = hold.waiter()] {
+    for (int i = 0; i != 3; ++i) {
+      children->push_back(narke::task([=](int x) -> co_task<int> {
+                            begun.add();
+                            co_return x;
+                          }, {.max_retries = 1}).remote(i));
+    }
+    submitted.add();
+    wait();
+  }).remote();
+  submitted.wait_for(1);
+  EXPECT_TRUE(narke::cancel(parent, {.recursive = true}));
+  hold.open();
+  for (const auto& child : *children) EXPECT_THROW(narke::get(child), narke::task_cancelled_error);
+  EXPECT_EQ(begun.value(), 0);
+}
+
 TEST_P(co_ends, cancel_alone_leaves_children) {
   narke::promise<int> promise;
   object_ref<int> child;

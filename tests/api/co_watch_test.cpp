@@ -96,6 +96,21 @@ TEST_F(co_watched, the_timeline_has_a_slice_for_each_piece) {
   std::remove(path.c_str());
 }
 
+TEST_F(co_watched, the_timeline_has_a_flow_to_one_with_rules) {
+  auto first = narke::task([] { return 1; }).remote();
+  auto next = narke::task([](int x) -> co_task<int> { co_return x + 1; },
+                          {.name = "next", .max_retries = 1}).remote(first);
+  EXPECT_EQ(narke::get(next), 2);
+  const std::string path = testing::TempDir() + "co_watch_flow.json";
+  narke::timeline(path);
+  std::ifstream in{path};
+  const json trace = json::parse(in);
+  int flows = 0;
+  for (const auto& each : trace["traceEvents"]) flows += each.value("ph", "") == "f" ? 1 : 0;
+  EXPECT_EQ(flows, 1);
+  std::remove(path.c_str());
+}
+
 TEST_F(co_watched, reports_count_it_once) {
   const auto counts = [] { return json::parse(narke::report())["runtime"]; };
   const json before = counts();

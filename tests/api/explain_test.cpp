@@ -60,6 +60,21 @@ TEST_F(explain, names_the_arguments_that_are_missing_and_who_makes_them) {
   EXPECT_EQ(narke::get(sum), 3) << "it was looked at, and goes on";
 }
 
+TEST_F(explain, says_of_a_producer_that_it_waits_at_a_co_await) {
+  start(1);
+  narke::promise<int> promise;
+  auto waits = narke::task([](narke::object_ref<int> ref) -> narke::co_task<int> {
+                 co_return co_await ref;
+               }).remote(promise.ref());
+  EXPECT_TRUE(narke_test::eventually([&] {
+    return narke::explain(waits).find("waits at a co_await") != std::string::npos;
+  }));
+  const auto next = narke::task([](int x) { return x + 1; }).remote(waits);
+  EXPECT_THAT(narke::explain(next), HasSubstr("which has begun, and waits at a co_await"));
+  promise.set_value(3);
+  EXPECT_EQ(narke::get(next), 4);
+}
+
 TEST_F(explain, of_a_task_between_two_attempts_does_not_hold_it_up) {
   start(2);
   auto ref = narke::task(
