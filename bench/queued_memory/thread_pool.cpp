@@ -1,5 +1,8 @@
 #include "harness/thread_pool.hpp"
 
+#include <chrono>
+#include <thread>
+
 #include "queued_memory/workload.hpp"
 
 namespace bench::queued_memory {
@@ -8,10 +11,12 @@ runtime thread_pool() {
   return {"thread_pool", [](std::size_t tasks, gate& held, const std::function<void()>& queued) {
             ::thread_pool::ThreadPool& pool = the_thread_pool();
             std::vector<std::future<void>> holding;
-            for (int i = 0; i != thread_count(); ++i) {
+            // Each of its threads has a queue, and sleeps at it though another's has a task for it.
+            // So there are more of these, for every queue, until all threads are held.
+            while (!held.holds(thread_count())) {
               holding.push_back(pool.Submit([&held] { held.hold(); }));
+              std::this_thread::sleep_for(std::chrono::milliseconds{1});
             }
-            held.wait_for(thread_count());
             std::vector<std::future<int>> futures;
             futures.reserve(tasks);
             for (std::size_t i = 0; i != tasks; ++i) {

@@ -35,6 +35,7 @@ class gate {
   void wait_for(int threads) const {
     for (int seen = held_.load(); seen < threads; seen = held_.load()) held_.wait(seen);
   }
+  [[nodiscard]] bool holds(int threads) const { return held_.load() >= threads; }
   void open() {
     is_open_.store(true);
     is_open_.notify_all();
