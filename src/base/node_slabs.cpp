@@ -52,11 +52,16 @@ struct batch {
 constexpr std::uint32_t nodes_ahead = 8;
 
 // A free node may lie with another core, or in memory, and its first lines are written at once.
-inline void prefetch_node(const void* node) noexcept {
+// None of the next node: somebody may be at work there.
+inline void prefetch_node(const void* node, std::size_t bytes) noexcept {
   const auto* lines = static_cast<const std::byte*>(node);
   __builtin_prefetch(lines, 1);
-  __builtin_prefetch(lines + line_bytes, 1);
-  __builtin_prefetch(lines + 2 * line_bytes, 1);
+  if (bytes > line_bytes) {
+    __builtin_prefetch(lines + line_bytes, 1);
+  }
+  if (bytes > 2 * line_bytes) {
+    __builtin_prefetch(lines + 2 * line_bytes, 1);
+  }
 }
 
 constinit std::atomic<std::size_t> taken_bytes{0};
@@ -76,7 +81,7 @@ class depot {
     batch* const taken = batches_;
     batches_ = taken->next;
     if (batches_ != nullptr) {
-      prefetch_node(batches_);
+      prefetch_node(batches_, node_bytes);
     }
     return taken;
   }
@@ -181,13 +186,13 @@ constexpr std::size_t bytes_of(std::size_t index) noexcept {
 }
 
 // The newest of the batch, and at last the node that it lies in.
-inline void* take_from(batch*& from) noexcept {
+inline void* take_from(batch*& from, std::size_t bytes) noexcept {
   if (from->others == 0) {
     return std::exchange(from, nullptr);
   }
   const std::uint32_t left = --from->others;
   if (left >= nodes_ahead) {
-    prefetch_node(from->addresses()[left - nodes_ahead]);
+    prefetch_node(from->addresses()[left - nodes_ahead], bytes);
   }
   return from->addresses()[left];
 }
@@ -201,10 +206,10 @@ inline void* take_from(batch*& from) noexcept {
   if (from == nullptr) {
     from = depots[index].take(bytes_of(index));
     for (std::uint32_t i = from->others; i != 0 && from->others - i != nodes_ahead; --i) {
-      prefetch_node(from->addresses()[i - 1]);
+      prefetch_node(from->addresses()[i - 1], bytes_of(index));
     }
   }
-  void* const taken = take_from(from);
+  void* const taken = take_from(from, bytes_of(index));
   if (state_of_caches == cache_state::used) {
     cache.at_hand = from;
   } else if (from != nullptr) {
@@ -238,7 +243,7 @@ void* take_node(std::size_t bytes) {
 #ifndef NARKE_NODES_ALONE
   if (const std::size_t index = class_of(bytes); index < class_count) [[likely]] {
     batch*& at_hand = caches[index].at_hand;
-    return at_hand != nullptr ? take_from(at_hand) : take_slowly(index);
+    return at_hand != nullptr ? take_from(at_hand, bytes) : take_slowly(index);
   }
 #endif
   return ::operator new(bytes, line_alignment);

@@ -35,18 +35,7 @@ class work_deque {
   explicit work_deque(std::size_t capacity = 256) { grow_to(capacity, 0, 0); }
 
   /// Owner only. Throws std::bad_alloc when it is full and cannot grow.
-  void push(T* item) {
-    const std::int64_t bottom = bottom_.load(std::memory_order_relaxed);
-    const std::int64_t top = top_.load(std::memory_order_acquire);
-    ring* items = ring_.load(std::memory_order_relaxed);
-    if (bottom - top >= static_cast<std::int64_t>(items->capacity)) {
-      items = grow_to(items->capacity * 2, top, bottom);
-    }
-    items->at(bottom).store(item, std::memory_order_relaxed);
-    // Sequentially consistent: whoever pushes looks for sleepers next, and whoever falls asleep
-    // looks here last.
-    bottom_.store(bottom + 1, std::memory_order_seq_cst);
-  }
+  void push(T* item) { push_backwards(&item, 1); }
   /// Owner only. The same for several, of which items[0] is then the newest: they come to be seen
   /// at once.
   void push_backwards(T* const* items, std::size_t count) {
@@ -60,7 +49,9 @@ class work_deque {
     for (std::size_t i = 0; i != count; ++i) {
       to->at(end - 1 - static_cast<std::int64_t>(i)).store(items[i], std::memory_order_relaxed);
     }
-    bottom_.store(end, std::memory_order_seq_cst);  // as push
+    // Sequentially consistent: whoever pushes looks for sleepers next, and whoever falls asleep
+    // looks here last.
+    bottom_.store(end, std::memory_order_seq_cst);
   }
   /// Owner only. False when it is full and there is no memory to grow; it does not wait for any.
   [[nodiscard]] bool try_push(T* item) noexcept {

@@ -1,7 +1,7 @@
 // co_await of a ref that is given up, in a program whose tasks are not listed: the task runs in
 // place, to its end or its first co_await, and nobody else has to do with it. Unless its body sees
 // to that.
-#include <support/runtime_fixture.hpp>
+#include "given_up.hpp"
 
 #include <stdexcept>
 #include <utility>
@@ -9,25 +9,14 @@
 
 using narke::co_task;
 using narke::object_ref;
+using narke_test::in_task;
 
 namespace {
 
 class co_given_up : public narke_test::on_cpus_test {};
 NARKE_ON_1_2_4_CPUS(co_given_up);
 
-// Nobody else takes the task meanwhile.
-class co_given_up_alone : public narke_test::runtime_test {
- protected:
-  void SetUp() override {
-    runtime_test::SetUp();
-    start(1);
-  }
-};
-
-template <class Body>
-auto in_task(Body body) {
-  return narke::get(narke::task(std::move(body)).remote());
-}
+class co_given_up_alone : public narke_test::one_cpu_test {};
 
 co_task<long> fibonacci(int n) {
   if (n < 2) co_return n;

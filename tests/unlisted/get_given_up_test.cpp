@@ -1,31 +1,20 @@
 // get of a ref that is given up, in a program whose tasks are not listed, by a task whose newest
 // task it is: it runs in place, and nobody else has to do with it. Unless its body sees to that.
-#include <support/runtime_fixture.hpp>
+#include "given_up.hpp"
 
 #include <memory>
 #include <stdexcept>
 #include <utility>
 #include <vector>
 
+using narke_test::in_task;
+
 namespace {
 
 class get_given_up : public narke_test::on_cpus_test {};
 NARKE_ON_1_2_4_CPUS(get_given_up);
 
-// Nobody else takes the task meanwhile.
-class get_given_up_alone : public narke_test::runtime_test {
- protected:
-  void SetUp() override {
-    runtime_test::SetUp();
-    start(1);
-  }
-};
-
-// What `body` returns, run in a task.
-template <class Body>
-auto in_task(Body body) {
-  return narke::get(narke::task(std::move(body)).remote());
-}
+class get_given_up_alone : public narke_test::one_cpu_test {};
 
 TEST_P(get_given_up, gives_the_value_and_leaves_the_ref_empty) {
   EXPECT_EQ(in_task([] {

@@ -104,6 +104,22 @@ class work_deque_stress : public testing::Test {
     taken_ = std::vector<std::atomic<int>>(values_.size());
   }
   void take(int* item) { taken_[static_cast<std::size_t>(item - values_.data())].fetch_add(1); }
+  // Two threads steal while `own` is called, and the rest is popped.
+  template <class Own>
+  void against_thieves(deque& items, Own&& own) {
+    narke_test::on_threads(3, [&](int index) {
+      if (index != 0) {
+        while (!done_ || !items.empty()) {
+          if (int* item = items.steal()) take(item);
+        }
+        return;
+      }
+      own();
+      while (int* item = items.pop()) take(item);
+      done_ = true;
+    });
+    expect_each_once();
+  }
   void expect_each_once() {
     for (std::size_t i = 0; i != values_.size(); ++i) ASSERT_EQ(taken_[i], 1) << "item " << i;
   }
@@ -115,34 +131,19 @@ class work_deque_stress : public testing::Test {
 
 TEST_F(work_deque_stress, gives_every_item_once) {
   deque items{2};
-  narke_test::on_threads(3, [&](int index) {
-    if (index != 0) {
-      while (!done_ || !items.empty()) {
-        if (int* item = items.steal()) take(item);
-      }
-      return;
-    }
+  against_thieves(items, [&] {
     for (std::size_t i = 0; i != values_.size(); ++i) {
       items.push(&values_[i]);
       if (i % 3 == 0) {
         if (int* item = items.pop()) take(item);
       }
     }
-    while (int* item = items.pop()) take(item);
-    done_ = true;
   });
-  expect_each_once();
 }
 
 TEST_F(work_deque_stress, gives_every_item_once_that_came_with_others) {
   deque items{2};
-  narke_test::on_threads(3, [&](int index) {
-    if (index != 0) {
-      while (!done_ || !items.empty()) {
-        if (int* item = items.steal()) take(item);
-      }
-      return;
-    }
+  against_thieves(items, [&] {
     for (std::size_t i = 0; i < values_.size(); i += 7) {
       int* several[7];
       const std::size_t count = std::min<std::size_t>(7, values_.size() - i);
@@ -152,10 +153,7 @@ TEST_F(work_deque_stress, gives_every_item_once_that_came_with_others) {
         if (int* item = items.pop()) take(item);
       }
     }
-    while (int* item = items.pop()) take(item);
-    done_ = true;
   });
-  expect_each_once();
 }
 
 TEST_F(work_deque_stress, gives_the_only_item_to_one_of_owner_and_thieves) {

@@ -244,7 +244,7 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
   call_settings of_call;         ///< of an actor's call
   // By the thread that runs it.
   bool has_children = false;     ///< it has submitted tasks
-  bool is_at_co_await = false;   ///< a coroutine came back from its body before the end
+  bool is_at_co_await = false;   ///< of a coroutine, as its co_part::waits_at: it is suspended
   bool is_to_run_again = false;  ///< decided at the end of an attempt
 
   /// Where its body waits: by the thread that runs it, for reports.
