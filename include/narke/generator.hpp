@@ -225,6 +225,8 @@ class stream_results {
 
   void attach(task_node& node) noexcept {
     slot_.set_producer(node);
+    slot_.add_ref();
+    slot_.hold();  // until it is over: published() asks for the error
     node.is_stream = true;
   }
   result_slot* slot(std::size_t) noexcept { return &slot_; }

@@ -88,7 +88,7 @@ class promise {
       if (!slot_->is_taken()) {
         set_exception(detail::promise_part::broken());
       }
-      slot_->settle_stopped();
+      slot_->end_hold();
     }
   }
 

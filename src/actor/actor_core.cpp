@@ -491,9 +491,10 @@ void actor_core::run_call(task_node& node, cpu_hold hold,
     borrowed->give_back();
   }
   if (is_ours) {
-    internal::publish(node);
+    internal::publish_and_leave(node);
+  } else {
+    node.release_ref();
   }
-  node.release_ref();
 }
 
 // A GPU method is over for the actor when its work is enqueued: methods run in stream order. The

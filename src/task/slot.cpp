@@ -1,5 +1,7 @@
 #include <narke/detail/result_slot.hpp>
 
+#include <utility>
+
 #include <narke/detail/task_node.hpp>
 
 #include "task/waiting_room.hpp"
@@ -47,35 +49,34 @@ void result_slot::rethrow() const {
 }
 
 bool result_slot::add_dependent(dependent& entry) noexcept {
-  std::uintptr_t head = dependents_.load(std::memory_order_acquire);
+  std::uintptr_t seen = word_.load(std::memory_order_acquire);
   do {
-    if ((head & closed_mark) != 0) {
+    if ((seen & closed_mark) != 0) {
       return false;
     }
-    entry.next = reinterpret_cast<dependent*>(head & ~thread_waits_mark);
-    // Release: whoever closes the list reads the entry. The mark of waiting threads stays.
-  } while (!dependents_.compare_exchange_weak(
-      head, reinterpret_cast<std::uintptr_t>(&entry) | (head & thread_waits_mark),
+    entry.next = newest_of(seen);
+    // Release: whoever closes the list reads the entry. The marks stay.
+  } while (!word_.compare_exchange_weak(
+      seen, reinterpret_cast<std::uintptr_t>(&entry) | (seen & ~address_mask),
       std::memory_order_acq_rel, std::memory_order_acquire));
   return true;
 }
 
 dependent* result_slot::take_dependents() noexcept {
-  std::uintptr_t head = dependents_.load(std::memory_order_acquire);
-  while ((head & closed_mark) == 0 &&
-         !dependents_.compare_exchange_weak(head, head & thread_waits_mark,
-                                            std::memory_order_acq_rel, std::memory_order_acquire)) {
+  std::uintptr_t seen = word_.load(std::memory_order_acquire);
+  while ((seen & closed_mark) == 0 &&
+         !word_.compare_exchange_weak(seen, seen & ~address_mask, std::memory_order_acq_rel,
+                                      std::memory_order_acquire)) {
   }
-  return (head & closed_mark) != 0 ? nullptr
-                                   : reinterpret_cast<dependent*>(head & ~thread_waits_mark);
+  return (seen & closed_mark) != 0 ? nullptr : newest_of(seen);
 }
 
 bool result_slot::mark_thread_waits() noexcept {
-  std::uintptr_t head = dependents_.load(std::memory_order_acquire);
-  while ((head & closed_mark) == 0) {
-    if ((head & thread_waits_mark) != 0 ||
-        dependents_.compare_exchange_weak(head, head | thread_waits_mark, std::memory_order_acq_rel,
-                                          std::memory_order_acquire)) {
+  std::uintptr_t seen = word_.load(std::memory_order_acquire);
+  while ((seen & closed_mark) == 0) {
+    if ((seen & thread_waits_mark) != 0 ||
+        word_.compare_exchange_weak(seen, seen | thread_waits_mark, std::memory_order_acq_rel,
+                                    std::memory_order_acquire)) {
       return true;
     }
   }
@@ -83,28 +84,65 @@ bool result_slot::mark_thread_waits() noexcept {
 }
 
 bool result_slot::mark_stop() noexcept {
-  std::uint32_t seen = refs_.load(std::memory_order_acquire);
+  std::uintptr_t seen = word_.load(std::memory_order_acquire);
   do {
     if ((seen & pending_mark) == 0) {
       return false;
     }
-  } while (!refs_.compare_exchange_weak(seen, seen | stop_mark, std::memory_order_acq_rel,
+  } while (!word_.compare_exchange_weak(seen, seen | stop_mark, std::memory_order_acq_rel,
                                         std::memory_order_acquire));
   return true;
 }
 
+void result_slot::leave_to_producer() noexcept {
+  std::uintptr_t seen = word_.load(std::memory_order_acquire);
+  do {
+    if ((seen & pending_mark) == 0) {
+      last_ref_gone();
+      return;
+    }
+  } while (!word_.compare_exchange_weak(seen, seen | unwanted_mark, std::memory_order_acq_rel,
+                                        std::memory_order_acquire));
+}
+
 void result_slot::settle_stopped() noexcept {
-  constexpr std::uint32_t marks = pending_mark | stop_mark;
-  if ((refs_.fetch_and(~marks, std::memory_order_acq_rel) & ~marks) == 0) {
+  const std::uintptr_t seen =
+      word_.fetch_and(~(pending_mark | stop_mark), std::memory_order_acq_rel);
+  if ((seen & unwanted_mark) != 0) {
     last_ref_gone();
   }
 }
 
-dependent* result_slot::those_of(std::uintptr_t head) noexcept {
-  if ((head & thread_waits_mark) != 0) {
+dependent* result_slot::close() noexcept {
+  std::uintptr_t seen = word_.load(std::memory_order_relaxed);
+  while (!word_.compare_exchange_weak(
+      seen, closed_mark | (seen & ~(address_mask | thread_waits_mark)), std::memory_order_acq_rel,
+      std::memory_order_relaxed)) {
+  }
+  return those_of(seen);
+}
+
+result_slot::settled result_slot::settle_and_close(dependent*& first, bool& leaves_node) noexcept {
+  const bool is_asked = std::exchange(leaves_node, false);
+  std::uintptr_t seen = word_.load(std::memory_order_relaxed);
+  bool leaves = false;
+  do {
+    if ((seen & stop_mark) != 0) {
+      return settled::stopped;
+    }
+    leaves = is_asked && (seen & thread_waits_mark) == 0;
+  } while (!word_.compare_exchange_weak(seen, closed_word(leaves) | (seen & held_mark),
+                                        std::memory_order_acq_rel, std::memory_order_relaxed));
+  leaves_node = leaves;
+  first = those_of(seen);
+  return (seen & unwanted_mark) != 0 ? settled::unwanted : settled::done;
+}
+
+dependent* result_slot::those_of(std::uintptr_t word) noexcept {
+  if ((word & thread_waits_mark) != 0) {
     internal::waiting_room::wake(*this);
   }
-  return first_come_first(reinterpret_cast<dependent*>(head & ~thread_waits_mark));
+  return first_come_first(newest_of(word));
 }
 
 }  // namespace narke::detail

@@ -257,8 +257,7 @@ void suspension::take_turn() noexcept {
     const cpu_scope cpu{cpu_hold::permit, this_thread_state.placement};
     run_body(its, nullptr, its.id);
   }
-  publish(its);
-  its.release_ref();
+  publish_and_leave(its);
 }
 
 bool goes_on_by_permit(const placement_record& record) noexcept {

@@ -31,6 +31,7 @@ constinit actor_hooks the_actor_hooks;
 constinit force_end the_force_end_hook = nullptr;
 constinit std::atomic<runtime_phase> current_phase{runtime_phase::never};
 
+using detail::result_slot;
 using detail::runnable;
 using detail::task_lane;
 using detail::task_node;
@@ -58,7 +59,7 @@ namespace {
 // The body of a GPU task leaves its outcome open, for whoever ends the task early while its work is
 // under way.
 inline bool has_failed_here(task_node& node) noexcept {
-  const detail::result_slot& slot = node.first_slot();
+  const result_slot& slot = node.first_slot();
   const bool is_decided = node.gpu == nullptr || node.outcome_is_decided();
   return (is_decided && (!node.body_has_outcome() || slot.failed())) || slot.is_marked_to_stop();
 }
@@ -69,7 +70,7 @@ bool has_failed(task_node& node) noexcept {
   return has_failed_here(node);
 }
 
-void record_flow(const task_node& to, const detail::result_slot& from, std::uint64_t ticks) {
+void record_flow(const task_node& to, const result_slot& from, std::uint64_t ticks) {
   if (from.producer() != nullptr) {
     record_event({.begin_ticks = ticks,
                   .end_ticks = ticks,
@@ -88,7 +89,7 @@ void record_flows(const task_node& node, std::uint64_t ticks) {
     std::uint64_t ticks;
   } to{node, ticks};
   node.visit_arguments(
-      [](void* context, const detail::result_slot& slot) {
+      [](void* context, const result_slot& slot) {
         const auto& at = *static_cast<const consumer*>(context);
         record_flow(at.node, slot, at.ticks);
         return true;
@@ -396,23 +397,58 @@ void count_finish() noexcept {
 
 namespace {
 
-inline void publish_result(task_node& node, detail::result_slot& slot, bool is_body, bool is_last,
-                           runnable** next) noexcept {
-  bool failed = is_body && slot.failed();
-  if (!slot.settle()) [[unlikely]] {
-    failed = is_body;
-    end_stopped(node, is_body);
+// The outcome of a body. `leaves_node`: as of settle_and_close.
+inline void publish_outcome(task_node& node, result_slot& slot, bool is_last,
+                            bool& leaves_node, runnable** next) noexcept {
+  if (!slot.failed() && slot.settle_and_close_alone(leaves_node)) [[likely]] {
+    if (is_last) {
+      count_one(this_record().finished);
+    }
+    return;
+  }
+  bool failed = slot.failed();
+  detail::dependent* first = nullptr;
+  // Counted between the closing and the waking: a thread that is woken may take this CPU at once,
+  // and ask how many tasks are outstanding.
+  bool& counts_finish = this_thread_state.counts_finish;
+  counts_finish = is_last;
+  const result_slot::settled how = slot.settle_and_close(first, leaves_node);
+  if (how == result_slot::settled::stopped) {
+    counts_finish = false;  // a value that goes may run tasks on this thread
+    failed = true;
+    end_stopped(node, true);
+    slot.settle_stopped();
+    counts_finish = is_last;
+    first = slot.close();
+  }
+  count_finish();
+  if (how == result_slot::settled::unwanted) {
+    slot.let_go_unwanted();
+  }
+  resume(first, failed, next);
+}
+
+// Of a body whose outcome was published early.
+void settle_late(task_node& node, result_slot& slot, bool is_last) noexcept {
+  if (!slot.settle()) {
+    end_stopped(node, false);
     slot.settle_stopped();
   }
-  if (is_body) {
-    // Counted between the two steps of close(): a thread that it wakes may take this CPU at once,
-    // and ask how many tasks are outstanding.
-    this_thread_state.counts_finish = is_last;
-    detail::dependent* const first = slot.close();
-    count_finish();
-    resume(first, failed, next);
-  } else if (is_last) {
+  if (is_last) {
     count_one(this_record().finished);
+  }
+}
+
+void publish_each(task_node& node, bool is_body, runnable** next) noexcept {
+  const std::size_t count = node.slot_count();
+  for (std::size_t i = 0; i != count; ++i) {
+    const bool is_last = i + 1 == count;
+    if (is_body) {
+      bool leaves_node = false;
+      publish_outcome(node, *node.slot(i), is_last, leaves_node, next);
+    } else {
+      settle_late(node, *node.slot(i), is_last);
+    }
   }
 }
 
@@ -420,7 +456,10 @@ inline void publish_result(task_node& node, detail::result_slot& slot, bool is_b
 
 namespace {
 
-[[gnu::always_inline]] inline void publish_here(task_node& node, runnable** next) noexcept {
+// `leaves_node`: the caller's reference to the node is to go, which may have been done on return.
+[[gnu::always_inline]] inline void publish_here(task_node& node, bool& leaves_node,
+                                                runnable** next) noexcept {
+  const bool is_asked = std::exchange(leaves_node, false);
   if (is_suspended(node)) [[unlikely]] {
     open_wait(node, next);
     return;
@@ -436,22 +475,17 @@ namespace {
     publish_ordered(node, true);  // unless it was ordered
   }
   unlist_task(node);
-  if (node.is_stream) [[unlikely]] {
-    node.first_slot().add_ref();  // published() asks for its error
-  }
   const bool is_body = node.body_has_outcome();
   node.set_state(task_state::finished);
-  if (node.has_one_slot()) {
-    publish_result(node, node.first_slot(), is_body, true, next);
-  } else {
-    const std::size_t count = node.slot_count();
-    for (std::size_t i = 0; i != count; ++i) {
-      publish_result(node, *node.slot(i), is_body, i + 1 == count, next);
-    }
-  }
   if (node.is_stream) [[unlikely]] {
+    publish_each(node, is_body, next);
     node.published();
-    node.first_slot().release_ref();
+    node.first_slot().end_hold();
+  } else if (node.has_one_slot() && is_body) {
+    leaves_node = is_asked;
+    publish_outcome(node, node.first_slot(), true, leaves_node, next);
+  } else {
+    publish_each(node, is_body, next);
   }
 }
 
@@ -459,7 +493,17 @@ namespace {
 
 void publish(task_node& node, runnable** next) noexcept {
   const memory_needed needed;
-  publish_here(node, next);
+  bool leaves_node = false;
+  publish_here(node, leaves_node, next);
+}
+
+void publish_and_leave(task_node& node, runnable** next) noexcept {
+  const memory_needed needed;
+  bool leaves_node = true;
+  publish_here(node, leaves_node, next);
+  if (!leaves_node) {
+    node.release_ref();
+  }
 }
 
 runnable* run_on_permit(runnable& item) noexcept {
@@ -469,12 +513,16 @@ runnable* run_on_permit(runnable& item) noexcept {
   }
   auto& node = static_cast<task_node&>(item);
   runnable* next = nullptr;
+  bool leaves_node = false;
   if (node.claim(task_state::ready)) {
     const memory_needed needed;
     run_fast_body(node, cpu_hold::permit);
-    publish_here(node, &next);
+    leaves_node = true;
+    publish_here(node, leaves_node, &next);
   }
-  node.release_ref();
+  if (!leaves_node) [[unlikely]] {
+    node.release_ref();
+  }
   return next;
 }
 
@@ -482,13 +530,14 @@ namespace {
 
 // The task was nobody's but this thread's when it began. Its body may still have made copies of the
 // ref, or have asked it to stop, by a name that both know.
-void publish_to_owner(task_node& node, detail::result_slot& slot) noexcept {
+// The caller's reference to the node goes.
+void publish_to_owner(task_node& node, result_slot& slot) noexcept {
   if (!slot.is_unshared()) [[unlikely]] {
-    publish(node);
+    publish_and_leave(node);
     return;
   }
   node.set_state(task_state::finished);
-  slot.publish_unshared();
+  slot.publish_unshared(true);
   count_one(this_record().finished);
   if (slot.failed()) [[unlikely]] {
     failure_watcher::tell_all();  // the ref outlives a get that throws
@@ -497,18 +546,18 @@ void publish_to_owner(task_node& node, detail::result_slot& slot) noexcept {
 
 }  // namespace
 
-void publish_slot(detail::result_slot& slot) noexcept {
+void publish_slot(result_slot& slot) noexcept {
   const memory_needed needed;
   const bool failed = slot.failed();
-  static_cast<void>(slot.settle());  // nobody can ask it to stop: it has no producer
-  resume(slot.close(), failed, nullptr);
+  detail::dependent* first = nullptr;
+  bool leaves_node = false;
+  // Its maker has a reference, and nobody asks a slot without a task to stop.
+  static_cast<void>(slot.settle_and_close(first, leaves_node));
+  resume(first, failed, nullptr);
 }
 
-void publish_held(detail::result_slot& slot) noexcept {
-  const memory_needed needed;
-  const bool failed = slot.failed();
-  slot.settle_held();
-  resume(slot.close(), failed, nullptr);
+void publish_held(result_slot& slot) noexcept {
+  publish_slot(slot);
   drop_if_stopped();
 }
 
@@ -653,7 +702,7 @@ void send_ready_task(task_node& node) noexcept {
   drop_if_stopped();
 }
 
-bool try_run_in_place(const detail::result_slot& slot) noexcept {
+bool try_run_in_place(const result_slot& slot) noexcept {
   task_node* node = slot.producer();
   // A stream may have to wait for the very thread that would run it.
   if (node == nullptr || node->state() != task_state::ready || node->is_stream) {
@@ -686,7 +735,7 @@ bool try_run_in_place(const detail::result_slot& slot) noexcept {
   return is_ours && slot.is_ready();  // a coroutine may be suspended
 }
 
-bool try_run_newest(detail::result_slot& slot, bool is_given_up) noexcept {
+bool try_run_newest(result_slot& slot, bool is_given_up) noexcept {
   const thread_state& self = this_thread_state;
   task_node* const node = slot.producer();
   if (self.hold != cpu_hold::permit || node == nullptr || node->info != nullptr ||
@@ -701,15 +750,16 @@ bool try_run_newest(detail::result_slot& slot, bool is_given_up) noexcept {
     node->set_state(task_state::claimed);
     run_fast_body(*node, cpu_hold::permit);
     if (is_suspended(*node)) [[unlikely]] {
-      publish(*node);
+      publish_and_leave(*node);
     } else {
       publish_to_owner(*node, slot);
     }
   } else if (node->claim(task_state::ready)) {
     run_fast_body(*node, cpu_hold::permit);
-    publish(*node);
+    publish_and_leave(*node);
+  } else {
+    node->release_ref();
   }
-  node->release_ref();
   return slot.is_ready();
 }
 

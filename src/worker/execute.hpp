@@ -53,6 +53,8 @@ void publish_ordered(detail::task_node& node, bool failed) noexcept;
 /// The first of them that any worker may run is put into `*next` instead, when that is given and
 /// empty. A task that is to run again is put aside for that.
 void publish(detail::task_node& node, detail::runnable** next = nullptr) noexcept;
+/// The same, and gives up one reference to the node.
+void publish_and_leave(detail::task_node& node, detail::runnable** next = nullptr) noexcept;
 /// Counts the task as finished whose last slot this thread has just closed, unless that is done.
 void count_finish() noexcept;
 /// Publishes a slot that no task fills. Requires: its value or error is there, and the caller keeps
@@ -64,7 +66,7 @@ void finish_with_error(detail::task_node& node, const std::exception_ptr& error)
 /// Fails a task that is ready and that nobody has claimed, with `error`, or with that of its first
 /// failed argument. Takes over one reference. Never recurses, however long a chain fails.
 void fail_ready_task(detail::task_node& node, const std::exception_ptr& error) noexcept;
-/// Publishes a slot that no task fills, and whose maker holds it (settle_held).
+/// The same as publish_slot, for the slot of a promise.
 void publish_held(detail::result_slot& slot) noexcept;
 /// The entry of a task, taken off the list of an argument while the runtime drains: the task is
 /// dropped; one that waits for it in a co_await goes on, to its end.

@@ -95,8 +95,7 @@ class gpu_task final : public gpu_work {
       placement_lane::instance().finished(record_);
     }
     task_node& node = node_;
-    publish(node);  // two attempts later this half is gone
-    node.release_ref();
+    publish_and_leave(node);  // two attempts later this half is gone
   }
 
   /// The first attempt, and each further one, has a half of its own: the engine may still hold on

@@ -52,10 +52,9 @@ struct open_promises {
   }
 };
 
-// The initial reference becomes the promise's hold, which does not count as a ref.
+// The initial reference becomes the promise's hold.
 promise_part::promise_part(result_slot& slot) : slot_{slot} {
-  slot.mark_stop();
-  slot.release_ref();
+  slot.hold();
   open_promises::all().add(*this);
 }
 

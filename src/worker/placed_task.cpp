@@ -94,15 +94,15 @@ detail::runnable* execute_placed(task_node& node) noexcept {
   }
   if (is_ours && is_suspended(node)) {
     placement_lane::instance().blocked(*record.release());  // the task keeps it
-    publish(node);
-    node.release_ref();
+    publish_and_leave(node);
     return nullptr;
   }
   detail::runnable* next = placement_lane::instance().finished_next(*record);
   if (is_ours) {
-    publish(node);
+    publish_and_leave(node);
+  } else {
+    node.release_ref();
   }
-  node.release_ref();
   return next;
 }
 

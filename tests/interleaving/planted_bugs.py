@@ -101,30 +101,63 @@ BUGS = [
      "      }\n"
      "      if (word_.compare_exchange_weak(seen, packed(wanted), std::memory_order_seq_cst,\n"),
     ("slot: an entry goes on a closed list", SLOT,
-     "    entry.next = reinterpret_cast<dependent*>(head & ~thread_waits_mark);\n",
+     "    entry.next = newest_of(seen);\n",
      "    if (PLANTED) {\n"
      "      entry.next = nullptr;\n"
-     "      dependents_.store(reinterpret_cast<std::uintptr_t>(&entry));\n"
+     "      word_.store(reinterpret_cast<std::uintptr_t>(&entry) | (seen & ~address_mask));\n"
      "      return true;\n"
      "    }\n"
-     "    entry.next = reinterpret_cast<dependent*>(head & ~thread_waits_mark);\n"),
-    ("slot: the list is read, then closed", SLOT_HEADER,
-     "    const std::uintptr_t head = dependents_.exchange(closed_mark,"
-     " std::memory_order_acq_rel);\n",
-     "    const std::uintptr_t seen = PLANTED ? dependents_.load() : 0;\n"
-     "    const std::uintptr_t last =\n"
-     "        dependents_.exchange(closed_mark, std::memory_order_acq_rel);\n"
-     "    const std::uintptr_t head = PLANTED ? seen : last;\n"),
+     "    entry.next = newest_of(seen);\n"),
+    ("slot: the list is read, then closed", SLOT,
+     "    leaves = is_asked && (seen & thread_waits_mark) == 0;\n",
+     "    leaves = is_asked && (seen & thread_waits_mark) == 0;\n"
+     "    if (PLANTED) {\n"
+     "      word_.store(closed_word(leaves));\n"
+     "      break;\n"
+     "    }\n"),
     ("slot: a dependent takes the mark of waiting threads away", SLOT,
-     "      head, reinterpret_cast<std::uintptr_t>(&entry) | (head & thread_waits_mark),\n",
-     "      head, reinterpret_cast<std::uintptr_t>(&entry) |\n"
-     "                (PLANTED ? 0 : head & thread_waits_mark),\n"),
-    ("slot: the producer does not look for a stop", SLOT_HEADER,
-     "      if ((seen & stop_mark) != 0) [[unlikely]] {",
-     "      if ((seen & stop_mark) != 0 && !PLANTED) [[unlikely]] {"),
+     "      seen, reinterpret_cast<std::uintptr_t>(&entry) | (seen & ~address_mask),\n",
+     "      seen, reinterpret_cast<std::uintptr_t>(&entry) |\n"
+     "                (seen & ~(PLANTED ? address_mask | thread_waits_mark : address_mask)),\n"),
+    ("slot: the producer does not look for a stop", SLOT,
+     "    if ((seen & stop_mark) != 0) {\n",
+     "    if ((seen & stop_mark) != 0 && !PLANTED) {\n"),
     ("slot: a stop that came too late counts as one in time", SLOT,
-     "    if ((seen & pending_mark) == 0) {\n",
-     "    if ((seen & pending_mark) == 0 && !PLANTED) {\n"),
+     "    if ((seen & pending_mark) == 0) {\n"
+     "      return false;\n",
+     "    if ((seen & pending_mark) == 0 && !PLANTED) {\n"
+     "      return false;\n"),
+    ("slot: unwanted is written over what the producer wrote", SLOT,
+     "  } while (!word_.compare_exchange_weak(seen, seen | unwanted_mark,"
+     " std::memory_order_acq_rel,\n",
+     "    if (PLANTED) {\n"
+     "      word_.store(seen | unwanted_mark);\n"
+     "      return;\n"
+     "    }\n"
+     "  } while (!word_.compare_exchange_weak(seen, seen | unwanted_mark,"
+     " std::memory_order_acq_rel,\n"),
+    ("slot: the last reference does not look for a producer", SLOT_HEADER,
+     "      if ((word_.load(std::memory_order_acquire) & pending_mark) == 0) [[likely]] {\n",
+     "      if ((word_.load(std::memory_order_acquire) & pending_mark) == 0 || PLANTED) {\n"),
+    ("slot: the producer does not look whether it is unwanted", SLOT,
+     "  return (seen & unwanted_mark) != 0 ? settled::unwanted : settled::done;\n",
+     "  return (seen & unwanted_mark) != 0 && !PLANTED ? settled::unwanted : settled::done;\n"),
+    ("slot: the node is left while threads wait", SLOT,
+     "    leaves = is_asked && (seen & thread_waits_mark) == 0;\n",
+     "    leaves = is_asked && ((seen & thread_waits_mark) == 0 || PLANTED);\n"),
+    ("slot: the node is left, and given up as well", SLOT_HEADER,
+     " == closed_word(true) ? 2 : 1;\n",
+     " == closed_word(true) && !PLANTED ? 2 : 1;\n"),
+    ("slot: a hold goes before its mark", SLOT_HEADER,
+     "    word_.fetch_and(~held_mark, std::memory_order_acq_rel);  // first: see is_last_ref()\n"
+     "    release_ref();\n",
+     "    if (PLANTED) {\n"
+     "      refs_.fetch_sub(1);\n"
+     "      word_.fetch_and(~held_mark);\n"
+     "      return;\n"
+     "    }\n"
+     "    word_.fetch_and(~held_mark, std::memory_order_acq_rel);  // first: see is_last_ref()\n"
+     "    release_ref();\n"),
     ("slot: a reference is dropped in two steps", SLOT_HEADER,
      "        refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) {",
      "        (PLANTED ? (refs_.store(refs_.load() - 1), refs_.load() == 0)\n"

@@ -7,6 +7,7 @@
 #include <worker/parker.hpp>
 
 #include <array>
+#include <optional>
 #include <stdexcept>
 
 #include <interleaving/exploring.hpp>
@@ -23,16 +24,47 @@ using narke::internal::wait_entry;
 using narke::internal::wait_group;
 using narke::internal::waiting_room;
 
-// Its memory is the scene's, which looks how often it was let go.
+// Its memory is the scene's, which looks how often it was let go, and when; at the end, as a run
+// that ends in the middle of letting go leaves its mark to the next.
 class watched_slot final : public narke::detail::typed_slot<int> {
  public:
-  int let_go_count = 0;
+  // Step 2a and 2b of a producer that has a reference to the node, and gives it up one way or the
+  // other: the order of narke::internal::publish_and_leave.
+  dependent* publish_and_leave() {
+    bool leaves_node = true;
+    dependent* first = nullptr;
+    if (!settle_and_close_alone(leaves_node)) {
+      const settled how = settle_and_close(first, leaves_node);
+      if (how == settled::stopped) {
+        destroy_value();
+        set_error(std::make_exception_ptr(std::runtime_error{"stopped"}));
+        settle_stopped();
+        first = close();
+      } else if (how == settled::unwanted) {
+        let_go_unwanted();
+      }
+    }
+    node_refs_ -= leaves_node ? 0 : 1;
+    return first;
+  }
+  void expect_gone() const {
+    check(let_go_count_ == 1, "the slot was not let go once");
+    check(was_made_, "it was let go while its producer was at work");
+    check(node_refs_ == 0, "the node was not let go once");
+  }
+  bool is_made = false;
 
  private:
   void let_go() noexcept override {
-    check(++let_go_count == 1, "a slot was let go twice");
+    ++let_go_count_;
+    was_made_ = is_made;
     destroy_value();
+    node_refs_ -= static_cast<int>(node_refs());
   }
+
+  int let_go_count_ = 0;
+  bool was_made_ = false;
+  int node_refs_ = 2;  // the slot's, and the producer's
 };
 
 class one_sleeper final : public wait_group {
@@ -62,19 +94,14 @@ class producer_and_consumers : public explored::scene {
       check(times == 1, "a dependent was not resumed");
     }
     check(slot_.failed() == is_stopped_in_time_, "a stop in time, and a value all the same");
-    check(slot_.let_go_count == 1, "the slot was not let go");
+    slot_.expect_gone();
   }
 
  private:
-  // The order of narke::internal::publish.
   void produce() {
     slot_.emplace_from([] { return 7; });
-    if (!slot_.settle()) {
-      slot_.destroy_value();
-      slot_.set_error(std::make_exception_ptr(std::runtime_error{"stopped"}));
-      slot_.settle_stopped();
-    }
-    for (dependent* each = slot_.close(); each != nullptr;) {
+    slot_.is_made = true;
+    for (dependent* each = slot_.publish_and_leave(); each != nullptr;) {
       dependent* next = each->next;
       resume(static_cast<std::size_t>(each - entries_.data()));
       each = next;
@@ -136,6 +163,192 @@ TEST(result_slot, bug_a_reference_in_two_steps) {
 }
 TEST(waiting_room, bug_marked_before_the_entry) {
   expect_found<producer_and_consumers>("room: a thread marks the slot before its entry is in");
+}
+
+// A result that nobody may want when it comes: two drop their refs, another one asks it to stop.
+class producer_and_nobody : public explored::scene {
+ public:
+  producer_and_nobody() {
+    slot_.add_ref();
+    slot_.add_ref();
+  }
+  explored::bodies threads() override {
+    return {[this] { produce(); }, [this] { slot_.release_ref(); }, [this] { slot_.release_ref(); },
+            [this] { stop(); }};
+  }
+  void at_end() override { slot_.expect_gone(); }
+
+ private:
+  void produce() {
+    slot_.emplace_from([] { return 7; });
+    slot_.is_made = true;
+    check(slot_.publish_and_leave() == nullptr, "somebody waits for nothing");
+  }
+  void stop() {
+    if (explored::random_below(2) == 0) {
+      static_cast<void>(slot_.mark_stop());
+    }
+    slot_.release_ref();
+  }
+
+  watched_slot slot_;
+};
+
+TEST(result_slot, goes_once_with_its_node_when_nobody_wants_it) {
+  expect_holds<producer_and_nobody>();
+}
+TEST(result_slot, bug_unwanted_over_what_the_producer_wrote) {
+  expect_found<producer_and_nobody>("slot: unwanted is written over what the producer wrote");
+}
+TEST(result_slot, bug_no_look_for_a_producer) {
+  expect_found<producer_and_nobody>("slot: the last reference does not look for a producer");
+}
+TEST(result_slot, bug_no_look_whether_it_is_unwanted) {
+  expect_found<producer_and_nobody>("slot: the producer does not look whether it is unwanted");
+}
+TEST(result_slot, bug_the_node_is_left_and_given_up) {
+  expect_found<producer_and_nobody>("slot: the node is left, and given up as well");
+}
+
+// The memory of a slot is used again as soon as its node is gone: for another slot, which another
+// thread waits for while the producer of the first may be about to wake its own.
+class one_after_the_other : public explored::scene {
+ public:
+  one_after_the_other() { slot_.emplace(*this); }
+  explored::bodies threads() override {
+    return {[this] { produce(); }, [this] { give_up(); }, [this] { wait_for_next(); }};
+  }
+  void at_end() override {
+    check(told_ == 1, "who waits for the second was not told once");
+    check(!is_told_early_, "who waits for the second was told before it was ready");
+  }
+
+ private:
+  class reused_slot final : public narke::detail::typed_slot<int> {
+   public:
+    explicit reused_slot(one_after_the_other& scene) : scene_{scene} {}
+
+   private:
+    void let_go() noexcept override { scene_.node_refs_ -= static_cast<int>(node_refs()); }
+    one_after_the_other& scene_;
+  };
+  class told final : public wait_group {
+   public:
+    explicit told(one_after_the_other& scene) : scene_{scene} {}
+
+   private:
+    void on_ready(wait_entry& entry) noexcept override {
+      scene_.is_told_early_ |= entry.slot != nullptr || !scene_.slot_->is_ready();
+      ++scene_.told_;
+    }
+    one_after_the_other& scene_;
+  };
+  class untold final : public wait_group {
+    void on_ready(wait_entry&) noexcept override {}
+  };
+
+  void produce() {
+    reused_slot& slot = *slot_;
+    slot.emplace_from([] { return 7; });
+    bool leaves_node = true;
+    dependent* first = nullptr;
+    if (!slot.settle_and_close_alone(leaves_node)) {
+      const auto how = slot.settle_and_close(first, leaves_node);
+      if (how == narke::detail::result_slot::settled::unwanted) {
+        slot.let_go_unwanted();
+      }
+    }
+    node_refs_ -= leaves_node ? 0 : 1;
+  }
+  // Waits for the first, until its time is up.
+  void give_up() {
+    reused_slot& slot = *slot_;
+    untold group;
+    wait_entry entry;
+    if (waiting_room::enter(entry, slot, group)) {
+      waiting_room::leave(entry, slot);
+    }
+    slot.release_ref();
+  }
+  void wait_for_next() {
+    while (node_refs_ != 0) {
+      explored::yield();
+    }
+    slot_.emplace(*this);
+    node_refs_ = 2;
+    told group{*this};
+    wait_entry entry;
+    const bool is_in = waiting_room::enter(entry, *slot_, group);
+    check(is_in, "ready before it was made");
+    explored::point();
+    produce();
+    waiting_room::leave(entry, *slot_);
+    slot_->release_ref();
+  }
+
+  std::optional<reused_slot> slot_;
+  int node_refs_ = 2;
+  int told_ = 0;
+  bool is_told_early_ = false;
+};
+
+TEST(result_slot, may_lie_where_another_one_lay) { expect_holds<one_after_the_other>(); }
+TEST(result_slot, bug_the_node_is_left_while_threads_wait) {
+  expect_found<one_after_the_other>("slot: the node is left while threads wait");
+}
+
+// A slot that is held by its maker, as by a promise, and two refs: who has the last may take the
+// value.
+class held_and_taken : public explored::scene {
+ public:
+  held_and_taken() {
+    slot_.hold();
+    slot_.add_ref();
+    slot_.add_ref();
+  }
+  explored::bodies threads() override {
+    return {[this] { make(); }, [this] { read(); }, [this] { read(); }};
+  }
+  void at_end() override { check(slot_.gone == 1, "the slot was not let go once"); }
+
+ private:
+  class gone_slot final : public narke::detail::typed_slot<int> {
+   public:
+    int gone = 0;
+
+   private:
+    void let_go() noexcept override { ++gone; }
+  };
+
+  void make() {
+    slot_.emplace_from([] { return 7; });
+    bool leaves_node = false;
+    dependent* first = nullptr;
+    static_cast<void>(slot_.settle_and_close(first, leaves_node));
+    slot_.end_hold();
+  }
+  void read() {
+    while (!slot_.is_ready()) {
+      explored::yield();
+    }
+    ++reading_;
+    if (slot_.is_last_ref()) {
+      check(reading_ == 1, "the value is taken while another reads it");
+    }
+    explored::point();
+    --reading_;
+    slot_.release_ref();
+  }
+
+  gone_slot slot_;
+  int reading_ = 0;
+};
+
+TEST(result_slot, is_taken_through_the_last_ref_while_it_is_held) {
+  expect_holds<held_and_taken>();
+}
+TEST(result_slot, bug_a_hold_goes_before_its_mark) {
+  expect_found<held_and_taken>("slot: a hold goes before its mark");
 }
 
 class ordered_part final : public narke::detail::gpu_part {

@@ -105,6 +105,72 @@ TEST(result_slot, lets_a_value_go_that_nobody_wants_when_it_settles) {
   EXPECT_EQ(seen->alive, 0);
 }
 
+TEST(result_slot, says_that_it_is_unwanted_as_it_is_settled_and_closed) {
+  int gone = 0;
+  auto* slot = new open_slot<int>{&gone};
+  slot->release_ref();
+  slot->emplace_from([] { return 1; });
+  EXPECT_FALSE(slot->settle_and_close_alone(false));
+  dependent* first = nullptr;
+  bool leaves_node = false;
+  ASSERT_EQ(slot->settle_and_close(first, leaves_node), result_slot::settled::unwanted);
+  EXPECT_EQ(gone, 0) << "that is for the producer";
+  slot->let_go_unwanted();
+  EXPECT_EQ(gone, 1);
+}
+
+TEST(result_slot, leaves_no_node_while_a_thread_waits) {
+  for (const bool waits : {false, true}) {
+    auto* slot = new open_slot<int>;
+    dependent entry;
+    EXPECT_TRUE(slot->add_dependent(entry));
+    if (waits) {
+      EXPECT_TRUE(slot->mark_thread_waits());
+    }
+    slot->emplace_from([] { return 1; });
+    EXPECT_FALSE(slot->settle_and_close_alone(true)) << "not alone";
+    dependent* first = nullptr;
+    bool leaves_node = true;
+    ASSERT_EQ(slot->settle_and_close(first, leaves_node), result_slot::settled::done);
+    EXPECT_EQ(leaves_node, !waits);
+    EXPECT_EQ(first, &entry);
+    slot->release_ref();
+  }
+}
+
+TEST(result_slot, is_not_closed_when_it_was_to_stop) {
+  auto* slot = new open_slot<int>;
+  EXPECT_TRUE(slot->mark_stop());
+  dependent* first = nullptr;
+  bool leaves_node = true;
+  EXPECT_EQ(slot->settle_and_close(first, leaves_node), result_slot::settled::stopped);
+  EXPECT_FALSE(leaves_node);
+  EXPECT_FALSE(slot->is_ready());
+  slot->settle_stopped();
+  EXPECT_FALSE(slot->mark_stop()) << "too late";
+  static_cast<void>(slot->close());
+  slot->release_ref();
+}
+
+TEST(result_slot, is_taken_through_the_last_ref_while_it_is_held) {
+  int gone = 0;
+  auto* slot = new open_slot<int>{&gone};
+  slot->hold();  // the reference that it was made with
+  slot->add_ref();
+  slot->emplace_from([] { return 1; });
+  publish(*slot);
+  EXPECT_TRUE(slot->is_last_ref());
+  slot->add_ref();
+  EXPECT_FALSE(slot->is_last_ref());
+  slot->end_hold();
+  EXPECT_FALSE(slot->is_last_ref());
+  slot->release_ref();
+  EXPECT_TRUE(slot->is_last_ref());
+  EXPECT_EQ(gone, 0);
+  slot->release_ref();
+  EXPECT_EQ(gone, 1);
+}
+
 TEST(result_slot, keeps_a_value_until_the_last_ref_goes) {
   const auto seen = narke_test::new_traffic();
   int gone = 0;
@@ -228,7 +294,16 @@ TEST(result_slot_stress, the_value_goes_once_whoever_is_last) {
     narke_test::on_threads(4, [&](int index) {
       if (index == 3) {
         slot->emplace_from([&] { return narke_test::tracked{seen, round}; });
-        slot->settle();  // may be the last: not touched any more
+        if (round % 2 == 0) {
+          slot->settle();  // may be the last: not touched any more
+          return;
+        }
+        dependent* first = nullptr;
+        bool leaves_node = false;
+        if (!slot->settle_and_close_alone(false) &&
+            slot->settle_and_close(first, leaves_node) == result_slot::settled::unwanted) {
+          slot->let_go_unwanted();
+        }
         return;
       }
       auto& mine = own[static_cast<std::size_t>(index)];

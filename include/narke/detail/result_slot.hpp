@@ -2,22 +2,28 @@
 // Written once by its producer (a task, an actor call, or put), then read by any number of threads
 // without a lock.
 //
-// Life of a slot:
-//  1. It is made open, with one reference, and marked pending while a producer is to fill it.
+// Life of a slot. What happens to the result is decided in one word, by one compare-and-swap each:
+//  1. It is made open and pending, with one reference.
 //  2. The producer constructs the value or sets the error, then publishes:
-//     a. it takes the pending mark off the count; if no reference is left, nobody will ever read:
-//        the value goes at once (the list may still hold tasks that were cancelled while they
-//        waited: b lets them go);
-//     b. it closes the list of dependents by one exchange, which releases the value to every
-//        reader, and then resumes those that were on the list. (a before b: the producer is done
-//        with the value, and with the memory but for the list, when anybody starts because of b.)
+//     a. it settles: takes the pending mark off. If the mark of an unwanted slot is there, no
+//        reference is left, and nobody will ever read: the value goes at once (the list may still
+//        hold tasks that were cancelled while they waited: b lets them go);
+//     b. it closes the list of dependents, which releases the value to every reader, and then
+//        resumes those that were on the list.
+//     Both are one step, but where a result is published early, or a body's error follows.
 //  3. A dependent that finds the list closed does not wait.
-//  4. The last reference destroys the value and lets the memory go.
+//  4. The last reference lets the slot go: destroys the value and lets the memory go. While the
+//     pending mark stands, it sets the mark of an unwanted slot instead, and leaves that to 2a.
+//  5. A producer that has one reference to the slot's node and is done with it may leave that to
+//     the slot, by a mark that it sets as it closes: whoever lets the slot go gives up both.
 //
 // Cancelling a task that runs, against 2a: who cancels sets stop_mark while the pending mark
-// stands, by one compare-and-swap. The producer, in 2a, takes the pending mark off only while there
-// is no stop_mark; if there is one it leaves both, puts the error in the place of the value, which
-// nobody can see yet, and then takes both off. So a cancel that found the pending mark was in time.
+// stands. The producer, in 2a, takes the pending mark off only while there is no stop_mark; if
+// there is one it leaves both, puts the error in the place of the value, which nobody can see yet,
+// and then takes both off. So a cancel that found the pending mark was in time.
+//
+// Who makes results from outside of tasks holds the slot from its begin to its end: a reference
+// that does not keep others from taking the value, as held_mark says.
 #pragma once
 
 #include <atomic>
@@ -61,7 +67,7 @@ class NARKE_EXPORT result_slot {
 
   /// True when the value or the error is there; it then stays so.
   [[nodiscard]] bool is_ready() const noexcept {
-    return (dependents_.load(std::memory_order_acquire) & closed_mark) != 0;
+    return (word_.load(std::memory_order_acquire) & closed_mark) != 0;
   }
   /// Requires: is_ready().
   [[nodiscard]] bool failed() const noexcept { return error_ != nullptr; }
@@ -77,14 +83,27 @@ class NARKE_EXPORT result_slot {
   void release_ref() noexcept {
     if (refs_.load(std::memory_order_acquire) == 1 ||
         refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-      last_ref_gone();
+      if ((word_.load(std::memory_order_acquire) & pending_mark) == 0) [[likely]] {
+        last_ref_gone();
+      } else {
+        leave_to_producer();
+      }
     }
   }
-  /// Requires: the value is there, and the caller has a reference. True when nobody else has one:
-  /// the value is the caller's to move from. A GPU task's value is there before it is published;
-  /// its producer, whose pending mark does not count, no longer looks at it then.
+  /// Requires: the value is there, and the caller has a reference. True when nobody else has one,
+  /// but who holds it: the value is the caller's to move from. A GPU task's value is there before
+  /// it is published; its producer no longer looks at it then.
   [[nodiscard]] bool is_last_ref() const noexcept {
-    return (refs_.load(std::memory_order_acquire) & ~(pending_mark | stop_mark)) == 1;
+    const std::uint32_t seen = refs_.load(std::memory_order_acquire);
+    return seen == 1 || (seen == 2 && (word_.load(std::memory_order_acquire) & held_mark) != 0);
+  }
+  /// One of the references becomes a hold, until end_hold(). Requires: nobody else knows the slot.
+  void hold() noexcept {
+    word_.store(word_.load(std::memory_order_relaxed) | held_mark, std::memory_order_relaxed);
+  }
+  void end_hold() noexcept {
+    word_.fetch_and(~held_mark, std::memory_order_acq_rel);  // first: see is_last_ref()
+    release_ref();
   }
 
   /// Who fills this slot; null for put. Requires: the caller has a reference.
@@ -98,53 +117,63 @@ class NARKE_EXPORT result_slot {
   /// find the mark when it does. Of a task, its first slot stands for all.
   bool mark_stop() noexcept;
   [[nodiscard]] bool is_marked_to_stop() const noexcept {
-    return (refs_.load(std::memory_order_acquire) & stop_mark) != 0;
+    return (word_.load(std::memory_order_acquire) & stop_mark) != 0;
   }
   /// The same in one order with mark_stop(): what was written before this is seen by whoever marks
   /// after it.
   [[nodiscard]] bool look_for_stop() noexcept {
-    return (refs_.fetch_add(0, std::memory_order_acq_rel) & stop_mark) != 0;
+    return (word_.fetch_add(0, std::memory_order_acq_rel) & stop_mark) != 0;
   }
   /// Step 2a: takes the pending mark off. When no reference is left, the value goes here. False,
   /// and nothing is done, when the producer was asked to stop. Requires: the value or the error is
   /// set, or the list was closed early; the caller keeps the memory alive.
   bool settle() noexcept {
-    std::uint32_t seen = refs_.load(std::memory_order_relaxed);
+    std::uintptr_t seen = word_.load(std::memory_order_relaxed);
     do {
       if ((seen & stop_mark) != 0) [[unlikely]] {
         return false;
       }
-    } while (!refs_.compare_exchange_weak(seen, seen & ~pending_mark, std::memory_order_acq_rel,
+    } while (!word_.compare_exchange_weak(seen, seen & ~pending_mark, std::memory_order_acq_rel,
                                           std::memory_order_relaxed));
-    if (seen == pending_mark) {
+    if ((seen & unwanted_mark) != 0) {
       last_ref_gone();
     }
     return true;
   }
-  /// The same after settle() was false, the marks of a stop with it.
+  /// The same after settle() was false, the mark of a stop with it.
   void settle_stopped() noexcept;
   /// Step 2b: closes the list, wakes threads, and hands out the dependents, first come first.
   /// Before settle() it publishes an error early, while the body that it replaces still runs: the
   /// memory then stays until settle().
-  [[nodiscard]] dependent* close() noexcept {
-    const std::uintptr_t head = dependents_.exchange(closed_mark, std::memory_order_acq_rel);
-    return head == 0 ? nullptr : those_of(head);
+  [[nodiscard]] dependent* close() noexcept;
+  /// Both steps at once, where nobody waits, nor asked the producer to stop, and a reference is
+  /// left. False, and nothing is done, where it is not so. `leaves_node` is step 5: the caller then
+  /// touches neither the slot nor its node any more. Requires: the value or the error is set; the
+  /// list is open; the caller has a reference to the node.
+  [[nodiscard]] bool settle_and_close_alone(bool leaves_node) noexcept {
+    std::uintptr_t seen = pending_mark;
+    return word_.compare_exchange_strong(seen, closed_word(leaves_node), std::memory_order_acq_rel,
+                                         std::memory_order_relaxed);
   }
+  enum class settled { done, unwanted, stopped };
+  /// The same whatever there is. `stopped`: the producer was asked to stop, and nothing is done.
+  /// Else `first` is the first of the dependents, and the slot, where it is unwanted, the caller's
+  /// to let go. `leaves_node` says whether step 5 was done, too. It is not where threads wait, who
+  /// are found by the address of the slot: no other may lie there meanwhile.
+  [[nodiscard]] settled settle_and_close(dependent*& first, bool& leaves_node) noexcept;
+  /// Requires: settle_and_close said so.
+  void let_go_unwanted() noexcept { last_ref_gone(); }
   /// Whether the caller, who has a reference, is alone: nobody else has one, nobody waits, and the
   /// producer has not settled.
   [[nodiscard]] bool is_unshared() const noexcept {
-    return refs_.load(std::memory_order_acquire) == (1 | pending_mark) &&
-           dependents_.load(std::memory_order_relaxed) == 0;
+    return refs_.load(std::memory_order_acquire) == 1 &&
+           word_.load(std::memory_order_relaxed) == pending_mark;
   }
-  /// Step 2a for a slot whose producer stays: it has set stop_mark, which is then its hold on the
-  /// memory, until settle_stopped().
-  void settle_held() noexcept { refs_.fetch_and(~pending_mark, std::memory_order_acq_rel); }
   /// Takes off those that wait, newest first; the slot stays open. They are not told.
   [[nodiscard]] dependent* take_dependents() noexcept;
-  /// Like publish, for a value that is there before anybody can have asked for it.
-  void publish_unshared() noexcept {
-    refs_.store(1, std::memory_order_relaxed);
-    dependents_.store(closed_mark, std::memory_order_release);
+  /// Like settle_and_close, for a value that is there before anybody can have asked for it.
+  void publish_unshared(bool leaves_node = false) noexcept {
+    word_.store(closed_word(leaves_node), std::memory_order_release);
   }
 
   void set_error(std::exception_ptr error) noexcept { error_ = std::move(error); }
@@ -160,23 +189,41 @@ class NARKE_EXPORT result_slot {
 
   /// Destroys the value, if there is one, and lets go of the memory that the slot is in.
   virtual void let_go() noexcept = 0;
+  /// For let_go() of a slot in a node: how many references to the node go with the slot (step 5).
+  [[nodiscard]] std::uint32_t node_refs() const noexcept {
+    return (word_.load(std::memory_order_relaxed) & closed_word(true)) == closed_word(true) ? 2 : 1;
+  }
 
  private:
   friend struct slot_release;
   [[noreturn]] void rethrow() const;
-  dependent* those_of(std::uintptr_t head) noexcept;
+  dependent* those_of(std::uintptr_t word) noexcept;
+  void leave_to_producer() noexcept;
   void last_ref_gone() noexcept;
 
-  static constexpr std::uint32_t pending_mark = 1U << 31;
-  static constexpr std::uint32_t stop_mark = 1U << 30;
+  // What word_ says beside the address of a dependent, which is a multiple of 8 and, in a user's
+  // half of the memory, has the highest bits clear.
+  static_assert(sizeof(std::uintptr_t) == 8 && alignof(dependent) == 8);
   static constexpr std::uintptr_t thread_waits_mark = 1;
-  static constexpr std::uintptr_t closed_mark = 2;
+  static constexpr std::uintptr_t closed_mark = 2;  // there is no address any more
+  static constexpr std::uintptr_t pending_mark = 4;
+  static constexpr std::uintptr_t leaves_node_mark = 8;  // of a closed one
+  static constexpr std::uintptr_t held_mark = std::uintptr_t{1} << 61;
+  static constexpr std::uintptr_t stop_mark = std::uintptr_t{1} << 62;  // only while it is pending
+  static constexpr std::uintptr_t unwanted_mark = std::uintptr_t{1} << 63;
+  static constexpr std::uintptr_t address_mask = ~(std::uintptr_t{7} | std::uintptr_t{7} << 61);
+
+  static constexpr std::uintptr_t closed_word(bool leaves_node) noexcept {
+    return closed_mark | (leaves_node ? leaves_node_mark : 0);
+  }
+  static dependent* newest_of(std::uintptr_t word) noexcept {
+    return reinterpret_cast<dependent*>(word & address_mask);
+  }
 
   // A million of these may wait at a time: each member has the least room that does.
 
-  // References, with pending_mark until the producer is done, and stop_mark when it was asked to
-  // stop. Written by whoever copies or drops a reference.
-  std::atomic<std::uint32_t> refs_{1 | pending_mark};
+  // Written by whoever copies or drops a reference.
+  std::atomic<std::uint32_t> refs_{1};
   // How many times 8 bytes this is behind its producer's begin, in 24 bits; 0: it has none. It is
   // constant once anybody else sees the slot.
   std::uint16_t producer_distance_low_ = 0;
@@ -186,13 +233,13 @@ class NARKE_EXPORT result_slot {
   bool has_value_ = false;  // of typed_slot
 
  private:
-  // Address of the newest dependent, with thread_waits_mark; or closed_mark.
-  std::atomic<std::uintptr_t> dependents_{0};
+  // The address of the newest dependent, and marks.
+  std::atomic<std::uintptr_t> word_{pending_mark};
   union {
     std::exception_ptr error_{};
     // The next slot of a chain that a thread lets go (see slot_release): nobody asks for the error
-    // any more. Not in place of dependents_: the producer may still be about to close the list when
-    // the last reference goes.
+    // any more. Not in place of word_: the producer may still be about to close the list when the
+    // last reference goes.
     result_slot* release_next_;
   };
 };

@@ -87,9 +87,11 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
   [[nodiscard]] virtual co_part* coroutine() noexcept { return nullptr; }
 
   void add_ref() noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }
-  void release_ref() noexcept {
-    if (refs_.load(std::memory_order_acquire) == 1 ||
-        refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+  void release_ref() noexcept { release_refs(1); }
+  /// Who has all that there are skips the locked instruction.
+  void release_refs(std::uint32_t count) noexcept {
+    if (refs_.load(std::memory_order_acquire) == count ||
+        refs_.fetch_sub(count, std::memory_order_acq_rel) == count) {
       delete this;
     }
   }

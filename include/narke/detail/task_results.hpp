@@ -24,7 +24,7 @@ class task_slot final : public typed_slot<T> {
   void let_go() noexcept override {
     task_node* node = this->producer();
     this->destroy_value();
-    node->release_ref();
+    node->release_refs(this->node_refs());
   }
 };
 
