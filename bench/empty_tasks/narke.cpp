@@ -17,7 +17,8 @@ contender narke(const parameters& asked) {
             refs.clear();
             measured.stop();
             check(values, asked);
-          }};
+          },
+          runs_a_repetition};
 }
 
 }  // namespace bench::empty_tasks

@@ -19,7 +19,8 @@ contender openmp(const parameters& asked) {
             }
             measured.stop();
             check(results, asked);
-          }};
+          },
+          runs_a_repetition};
 }
 
 }  // namespace bench::empty_tasks

@@ -64,11 +64,16 @@ workload_result run_workload(const workload& work, const std::vector<const conte
   for (const contender* each : those) {
     result.contenders.push_back({.contender = each->name, .full_name = work.name_of(*each)});
   }
+  int runs_most = 1;
+  for (const contender* each : those) runs_most = std::max(runs_most, each->runs);
   for (int i = work.warms_up ? -1 : 0; i != repetitions; ++i) {
-    for (std::size_t k = 0; k != those.size(); ++k) {
-      // Threads of the one before that spin for a while go to sleep.
-      std::this_thread::sleep_for(pause_between_runs);
-      run_once(work, *those[k], result.contenders[k], i >= 0);
+    for (int j = 0; j != (i >= 0 ? runs_most : 1); ++j) {
+      for (std::size_t k = 0; k != those.size(); ++k) {
+        if (j >= those[k]->runs) continue;
+        // Threads of the one before that spin for a while go to sleep.
+        std::this_thread::sleep_for(pause_between_runs);
+        run_once(work, *those[k], result.contenders[k], i >= 0);
+      }
     }
   }
   return result;

@@ -53,6 +53,9 @@ class run {
 struct contender {
   std::string name;  ///< "narke", "raw_driver": letters, digits and _
   std::function<void(run&)> body;
+  /// How many runs are one repetition, in turn with the others that have as many: for those whose
+  /// runs differ much.
+  int runs = 1;
 };
 
 enum class measure : std::uint8_t { real_time, cpu_time };

@@ -203,6 +203,23 @@ TEST_F(program_test, quick_reaches_the_workloads_and_is_said) {
   EXPECT_EQ(log_.size(), 8U);  // 3 repetitions, and 1 that is not counted
 }
 
+TEST_F(program_test, a_contender_may_have_several_runs_in_a_repetition_in_turn_with_others) {
+  all_[0].contenders[0].runs = 3;
+  all_[0].contenders.push_back(named("quick", log_));
+  all_[0].contenders[2].runs = 2;
+  const auto document = json_of({"--repetitions", "2"});
+  const std::vector<std::string> round{"bubble", "heap", "quick", "bubble", "quick", "bubble"};
+  std::vector<std::string> expected{"bubble", "heap", "quick"};  // not counted
+  for (int i = 0; i != 2; ++i) expected.insert(expected.end(), round.begin(), round.end());
+  EXPECT_EQ(log_, expected);
+  for (const auto& each : document["benchmarks"]) {
+    const std::string name = each["run_name"];
+    const bool is_first = name.find("bubble") != std::string::npos;
+    const int expected_runs = is_first ? 6 : name.find("heap") != std::string::npos ? 2 : 4;
+    EXPECT_EQ(each["repetitions"], expected_runs) << name;
+  }
+}
+
 TEST_F(program_test, a_file_that_cannot_be_written_is_told_after_the_table) {
   EXPECT_EQ(call({"--json", "/dev/null/results.json"}), 1);
   EXPECT_THAT(err_.str(), HasSubstr("/dev/null/results.json"));
