@@ -12,6 +12,7 @@
 
 #include "base/forked_child.hpp"
 #include "base/needed_memory.hpp"
+#include "base/prefetch.hpp"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define NARKE_NODES_ALONE 1
@@ -22,7 +23,6 @@ namespace narke::internal {
 namespace {
 
 // A class of sizes for each number of cache lines.
-constexpr std::size_t line_bytes = 64;
 constexpr std::size_t class_count = slab_node_bytes_max / line_bytes;
 constexpr std::size_t slab_size_bytes = std::size_t{64} << 10;
 // Of a class that has so many bytes already, the slabs are of whole large pages: several, as the
@@ -40,6 +40,9 @@ struct batch {
       : others_max{static_cast<std::uint32_t>(
             std::min<std::size_t>((node_bytes - sizeof(batch)) / sizeof(void*), 31))} {}
 
+  /// So many nodes before it is taken each is fetched: it may lie with another core, or in memory.
+  [[nodiscard]] std::uint32_t ahead() const noexcept { return others_max / 2; }
+
   batch* next = nullptr;     // in a depot
   std::uint32_t others = 0;  // at addresses()
   const std::uint32_t others_max;
@@ -48,29 +51,13 @@ struct batch {
   [[nodiscard]] void** addresses() noexcept { return reinterpret_cast<void**>(this + 1); }
 };
 
-// So many nodes before it is taken each is fetched.
-constexpr std::uint32_t nodes_ahead = 8;
-
-// A free node may lie with another core, or in memory, and its first lines are written at once.
-// None of the next node: somebody may be at work there.
-inline void prefetch_node(const void* node, std::size_t bytes) noexcept {
-  const auto* lines = static_cast<const std::byte*>(node);
-  __builtin_prefetch(lines, 1);
-  if (bytes > line_bytes) {
-    __builtin_prefetch(lines + line_bytes, 1);
-  }
-  if (bytes > 2 * line_bytes) {
-    __builtin_prefetch(lines + 2 * line_bytes, 1);
-  }
-}
-
 constinit std::atomic<std::size_t> taken_bytes{0};
 
 // What all threads share of one class: batches, and the rest of the newest slab.
 class depot {
  public:
-  /// Throws std::bad_alloc.
-  batch* take(std::size_t node_bytes) {
+  /// One, and in `next` another of those that were given back, or null. Throws std::bad_alloc.
+  batch* take(std::size_t node_bytes, batch*& next) {
     if (is_forked_child()) [[unlikely]] {  // see give
       return ::new (::operator new(node_bytes, line_alignment)) batch{node_bytes};
     }
@@ -78,12 +65,17 @@ class depot {
     if (batches_ == nullptr) {
       return carve_locked(node_bytes);
     }
-    batch* const taken = batches_;
-    batches_ = taken->next;
-    if (batches_ != nullptr) {
-      prefetch_node(batches_, node_bytes);
-    }
+    batch* const taken = std::exchange(batches_, batches_->next);
+    next = take_given_locked(node_bytes);
     return taken;
+  }
+  /// One of those that were given back, or null.
+  batch* take_given(std::size_t node_bytes) noexcept {
+    if (is_forked_child()) [[unlikely]] {
+      return nullptr;
+    }
+    const std::lock_guard lock{mutex_};
+    return take_given_locked(node_bytes);
   }
   void give(batch* given) noexcept {
     // A thread of the parent may have had the lock when it forked, and nobody gives it back. A
@@ -97,6 +89,16 @@ class depot {
   }
 
  private:
+  batch* take_given_locked(std::size_t node_bytes) noexcept {
+    batch* const taken = batches_;
+    if (taken != nullptr) {
+      batches_ = taken->next;
+      if (batches_ != nullptr) {
+        prefetch_node(batches_, node_bytes);
+      }
+    }
+    return taken;
+  }
   // They are taken in the order of their addresses.
   batch* carve_locked(std::size_t node_bytes) {
     if (static_cast<std::size_t>(end_ - begin_) < node_bytes) {
@@ -185,37 +187,56 @@ constexpr std::size_t bytes_of(std::size_t index) noexcept {
   return (index + 1) * line_bytes;
 }
 
-// The newest of the batch, and at last the node that it lies in.
-inline void* take_from(batch*& from, std::size_t bytes) noexcept {
+// The newest of the batch at hand, and at last the node that it lies in. Requires: there is one.
+inline void* take_from(node_cache& cache, std::size_t index) noexcept {
+  batch* const from = cache.at_hand;
   if (from->others == 0) {
-    return std::exchange(from, nullptr);
+    return std::exchange(cache.at_hand, nullptr);
   }
   const std::uint32_t left = --from->others;
-  if (left >= nodes_ahead) {
-    prefetch_node(from->addresses()[left - nodes_ahead], bytes);
+  const std::uint32_t ahead = from->ahead();
+  if (left >= ahead) {
+    prefetch_node(from->addresses()[left - ahead], bytes_of(index));
+  } else if (batch* const next = cache.spare; next != nullptr && next->others >= ahead - left) {
+    prefetch_node(next->addresses()[next->others - (ahead - left)], bytes_of(index));
   }
   return from->addresses()[left];
+}
+
+// Of a thread that has given its caches up, at its end.
+void* take_from_depot(std::size_t index) {
+  batch* next = nullptr;
+  batch* const from = depots[index].take(bytes_of(index), next);
+  if (next != nullptr) {
+    depots[index].give(next);
+  }
+  if (from->others == 0) {
+    return from;
+  }
+  void* const taken = from->addresses()[--from->others];
+  depots[index].give(from);
+  return taken;
 }
 
 [[gnu::noinline]] void* take_slowly(std::size_t index) {
   if (state_of_caches == cache_state::unused) {
     use_caches();
   }
+  if (state_of_caches == cache_state::emptied) {
+    return take_from_depot(index);
+  }
   node_cache& cache = caches[index];
-  batch* from = std::exchange(cache.spare, nullptr);
-  if (from == nullptr) {
-    from = depots[index].take(bytes_of(index));
-    for (std::uint32_t i = from->others; i != 0 && from->others - i != nodes_ahead; --i) {
+  if (cache.spare != nullptr) {
+    cache.at_hand = std::exchange(cache.spare, nullptr);
+    cache.spare = depots[index].take_given(bytes_of(index));
+  } else {
+    batch* const from = depots[index].take(bytes_of(index), cache.spare);
+    for (std::uint32_t i = from->others; i != 0 && from->others - i != from->ahead(); --i) {
       prefetch_node(from->addresses()[i - 1], bytes_of(index));
     }
-  }
-  void* const taken = take_from(from, bytes_of(index));
-  if (state_of_caches == cache_state::used) {
     cache.at_hand = from;
-  } else if (from != nullptr) {
-    depots[index].give(from);
   }
-  return taken;
+  return take_from(cache, index);
 }
 
 [[gnu::noinline]] void give_slowly(void* node, std::size_t index) noexcept {
@@ -242,8 +263,8 @@ inline void* take_from(batch*& from, std::size_t bytes) noexcept {
 void* take_node(std::size_t bytes) {
 #ifndef NARKE_NODES_ALONE
   if (const std::size_t index = class_of(bytes); index < class_count) [[likely]] {
-    batch*& at_hand = caches[index].at_hand;
-    return at_hand != nullptr ? take_from(at_hand, bytes) : take_slowly(index);
+    node_cache& cache = caches[index];
+    return cache.at_hand != nullptr ? take_from(cache, index) : take_slowly(index);
   }
 #endif
   return ::operator new(bytes, line_alignment);

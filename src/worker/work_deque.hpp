@@ -92,6 +92,13 @@ class work_deque {
     ring* const items = ring_.load(std::memory_order_relaxed);
     return items->at(newest).load(std::memory_order_relaxed) == item && pop() != nullptr;
   }
+  /// Owner only: what pop would give after `count` others, or anything where there are fewer: it
+  /// may be gone, or null.
+  [[nodiscard]] const T* glance(std::int64_t count) const noexcept {
+    ring* const items = ring_.load(std::memory_order_relaxed);
+    return items->at(bottom_.load(std::memory_order_relaxed) - 1 - count)
+        .load(std::memory_order_relaxed);
+  }
   /// Anybody: the oldest; null when it is empty or another took it first.
   T* steal() noexcept {
     std::int64_t top = top_.load(std::memory_order_seq_cst);

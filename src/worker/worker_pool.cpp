@@ -14,6 +14,7 @@
 #include "base/forked_child.hpp"
 #include "base/log.hpp"
 #include "base/needed_memory.hpp"
+#include "base/prefetch.hpp"
 #include "base/ticks.hpp"
 #include "observe/event.hpp"
 #include "store/object_store.hpp"
@@ -28,7 +29,13 @@ namespace narke::internal {
 
 namespace {
 
-constexpr std::size_t injected_batch = 8;  // small: others steal the newest of a batch first
+// How many a worker takes at once from the queue from outside: few, as others steal the newest of
+// them first; twice as many each time that there were as many, as others then find their own there.
+constexpr std::uint32_t injected_least = 8;
+constexpr std::uint32_t injected_most = 32;
+// So many tasks before it runs each is fetched.
+constexpr std::uint32_t injected_ahead = 8;
+constexpr std::size_t task_bytes_fetched = 3 * line_bytes;
 constexpr std::uint32_t fairness_period =
     61;  // how many own tasks before a look at the oldest of the others
 constexpr int spins_before_clock = 64;
@@ -562,6 +569,10 @@ detail::runnable* worker_pool::find(worker& self) noexcept {
     }
   }
   if (detail::runnable* item = self.deque.pop()) {
+    if (self.unfetched != 0) {
+      --self.unfetched;
+      prefetch_node(self.deque.glance(injected_ahead - 2), task_bytes_fetched);
+    }
     return item;
   }
   if (detail::runnable* item = take_injected(self)) {
@@ -591,18 +602,20 @@ detail::runnable* worker_pool::steal_from_guests() noexcept {
 }
 
 detail::runnable* worker_pool::take_injected(worker& self) noexcept {
-  detail::runnable* batch[injected_batch];
-  const std::size_t count = injected_.pop_some(batch, injected_batch);
+  detail::runnable* batch[injected_most];
+  const std::uint32_t most = std::max(self.injected_most, injected_least);
+  const std::size_t count = injected_.pop_some(batch, most);
+  self.injected_most = count == most ? std::min(2 * most, injected_most) : injected_least;
   if (count == 0) {
     return nullptr;
   }
-  for (std::size_t i = 0; i != count; ++i) {
-    // Another core wrote them: their lines come all at once, and while the first tasks run.
-    const char* node = reinterpret_cast<const char*>(batch[i]);
-    __builtin_prefetch(node, 1);
-    __builtin_prefetch(node + 64);
-    __builtin_prefetch(node + 128, 1);
+  // Another core wrote them: the lines of the first come all at once, those of the others while
+  // these run.
+  const std::size_t fetched = std::min<std::size_t>(count, injected_ahead);
+  for (std::size_t i = 0; i != fetched; ++i) {
+    prefetch_node(batch[i], task_bytes_fetched);
   }
+  self.unfetched = static_cast<std::uint32_t>(count - fetched);
   head_ticks_.store(batch[0]->submitted_ticks, std::memory_order_relaxed);
   if (count > 1) {
     // The deque gives the newest first: pushed backwards, they come out in order.

@@ -46,6 +46,8 @@ struct worker {
   int cpu = -1;                     ///< its own; while it sleeps, guarded by the pool's mutex
   std::uint32_t random;             ///< the worker's own
   std::uint32_t tick = 0;           ///< the worker's own
+  std::uint32_t injected_most = 0;  ///< how many it takes next time; its own
+  std::uint32_t unfetched = 0;      ///< of those it has taken; its own
   std::thread thread;               ///< guarded by the pool's mutex
 };
 
@@ -80,7 +82,7 @@ class worker_pool {
   void push(detail::runnable& item) noexcept {
     work_deque<detail::runnable>* const own = this_thread_state.deque;
     if (own == nullptr || !own->try_push(&item)) {
-      injected_.push(item);  // linked through the items: it needs no memory
+      injected_.push(item);
     }
     notify();
   }

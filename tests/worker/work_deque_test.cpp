@@ -69,6 +69,17 @@ TEST(work_deque, takes_several_with_the_first_of_them_on_top) {
   }
 }
 
+TEST(work_deque, is_glanced_at_below_the_newest) {
+  deque mine{4};
+  std::vector<int> items(6);
+  for (int& item : items) mine.push(&item);
+  EXPECT_EQ(mine.glance(0), &items[5]);
+  EXPECT_EQ(mine.glance(4), &items[1]);
+  EXPECT_EQ(mine.pop(), &items[5]) << "a glance takes nothing";
+  EXPECT_EQ(mine.glance(0), &items[4]);
+  static_cast<void>(mine.glance(100));  // anything, and no harm
+}
+
 TEST(work_deque, grows_when_its_ring_has_gone_round) {
   std::vector<int> values(64);
   deque items{4};

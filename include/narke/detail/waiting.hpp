@@ -28,7 +28,7 @@ inline void prefetch(const result_slot& slot) noexcept {
   __builtin_prefetch(reinterpret_cast<const std::byte*>(&slot) + sizeof(result_slot) + 8);
 }
 /// So many before it is looked at.
-inline constexpr std::size_t slots_ahead = 8;
+inline constexpr std::size_t slots_ahead = 16;
 
 inline constexpr std::chrono::nanoseconds for_ever = std::chrono::nanoseconds::max();
 
