@@ -86,6 +86,7 @@ struct thread_state {
   std::uint64_t block_end = 0;  ///< the last id of this thread's block
   std::uint64_t coarse_ticks = 0;  ///< of one of its last submissions
   std::uint32_t attention = 0;
+  std::uint32_t short_sleeps = 0;  ///< how many in a row it was woken soon in a get
   bool counts_finish = false;  ///< the task whose last slot it closes is not counted yet
   bool is_ending = false;  ///< its objects go; what it does now is not watched
   std::uint64_t outside_id = 0;          ///< submitter id of a user's thread

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <fmt/format.h>
@@ -161,6 +162,46 @@ bool sleep_for(result_slot& slot, time_point deadline) {
       deadline, [&](time_point until) { return group.sleep_until(until); },
       [&] { return std::vector{&slot}; }, 1, false);
 }
+
+// A thread outside that gets one small result after the other, while many are outstanding. To be
+// woken for each would take the CPU of who makes them for longer than a small one takes. It naps
+// instead: when it looks again, several are ready.
+class small_results {
+ public:
+  small_results() noexcept
+      : is_outside_{this_thread_state.self == nullptr && this_thread_state.current == nullptr},
+        begin_ticks_{is_outside_ ? ticks_now() : 0} {}
+  small_results(const small_results&) = delete;
+  small_results& operator=(const small_results&) = delete;
+  ~small_results() {
+    if (is_outside_) {
+      std::uint32_t& in_a_row = this_thread_state.short_sleeps;
+      in_a_row = ticks_now() - begin_ticks_ <= short_sleep_ticks ? in_a_row + 1 : 0;
+    }
+  }
+  [[nodiscard]] bool nap_until(const result_slot& slot) const {
+    if (!is_outside_ || this_thread_state.short_sleeps < short_sleeps_before_nap || !are_many()) {
+      return false;
+    }
+    const blocked_section blocked;
+    std::this_thread::sleep_for(nap);
+    return slot.is_ready();
+  }
+
+ private:
+  static constexpr std::uint32_t short_sleeps_before_nap = 16;
+  static constexpr std::uint64_t outstanding_before_nap = 64;
+  static constexpr std::uint64_t short_sleep_ticks = 300 * ticks_per_microsecond_about;
+  static constexpr std::chrono::microseconds nap{60};
+
+  static bool are_many() {
+    const task_totals totals = count_tasks();
+    return totals.submitted - totals.finished >= outstanding_before_nap;
+  }
+
+  const bool is_outside_;
+  const std::uint64_t begin_ticks_;
+};
 
 // Sleeps until one slot is ready, or any has failed, whichever it is. On the waiting thread's
 // stack.
@@ -385,7 +426,9 @@ bool wait_for_slot(result_slot& slot, std::chrono::nanoseconds timeout, const so
     return true;
   }
   watch.will_sleep();
-  if (sleep_for(slot, deadline) || slot.is_ready()) {
+  const small_results expected;
+  if ((for_ever_long && expected.nap_until(slot)) || sleep_for(slot, deadline) ||
+      slot.is_ready()) {
     return true;
   }
   watch.forget();
