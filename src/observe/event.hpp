@@ -77,7 +77,7 @@ class event_writer {
            !retired_.load(std::memory_order_relaxed);
   }
   /// Counts an event as dropped.
-  void drop() noexcept {
+  [[gnu::always_inline]] void drop() noexcept {
     dropped_.store(dropped_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
 
@@ -106,10 +106,10 @@ inline void record_event(const trace_event& event) noexcept {
 }
 
 /// The event of which event_begin_ticks said 0: it counts as dropped.
-inline void drop_event() noexcept { this_thread_events->drop(); }
+[[gnu::always_inline]] inline void drop_event() noexcept { this_thread_events->drop(); }
 
 /// When an event begins, or 0 when this thread's buffer is full: record it all the same, it counts.
-inline std::uint64_t event_begin_ticks() noexcept {
+[[gnu::always_inline]] inline std::uint64_t event_begin_ticks() noexcept {
   const event_writer* const writer = this_thread_events;
   if (writer != nullptr && writer->is_full()) return 0;
   return ticks_now();

@@ -32,7 +32,7 @@ void want_gpu_completion(task_node& producer) noexcept {
   }
 }
 
-void task_node::let_owners_go() noexcept {
+void task_node::let_owners_go_slowly() noexcept {
   if (lane == task_lane::actor_call && lane_data != nullptr) {
     release_actor_of_call(lane_data);
   }
@@ -68,6 +68,12 @@ std::exception_ptr task_node::first_failed_argument() const {
 
 void task_node::let_inspection_end() const noexcept {
   while (state_.load(std::memory_order_acquire) == task_state::inspected) {
+    std::this_thread::yield();
+  }
+}
+
+void task_node::let_early_end() const noexcept {
+  while (outcome_.load(std::memory_order_acquire) == outcome::early_begun) {
     std::this_thread::yield();
   }
 }

@@ -8,44 +8,70 @@
 
 namespace narke::detail {
 
-// Lets slots go without recursion. A value may hold refs whose values hold refs …: a chain of
-// 100,000 must not need 100,000 frames. The outermost call on a thread works a list off; calls
-// inside it only append to the list.
-struct slot_release {
-  static void run(result_slot& slot) noexcept {
-    if (active_) {
-      std::destroy_at(std::addressof(slot.error_));  // what it lets go in turn comes here, too
-      slot.release_next_ = list_;
-      list_ = &slot;
-      return;
-    }
-    active_ = true;
-    slot.let_go();
-    while (list_ != nullptr) {
-      result_slot* next = list_;
-      list_ = next->release_next_;
-      std::construct_at(std::addressof(next->error_));
-      next->let_go();
-    }
-    active_ = false;
+namespace {
+
+// Of a thread that lets slots go: whether it does, and those that come to be let go meanwhile.
+constinit thread_local bool lets_go __attribute__((tls_model("initial-exec"))) = false;
+constinit thread_local result_slot* chained __attribute__((tls_model("initial-exec"))) = nullptr;
+
+}  // namespace
+
+[[gnu::noinline]] void result_slot::chain() noexcept {
+  const std::uintptr_t mark = word_.load(std::memory_order_relaxed) & leaves_node_mark;
+  word_.store(reinterpret_cast<std::uintptr_t>(chained) | mark, std::memory_order_relaxed);
+  chained = this;
+}
+
+[[gnu::noinline]] void result_slot::let_error_go() noexcept {
+  set_error(nullptr);
+}
+
+inline void result_slot::let_error_and_self_go() noexcept {
+  if (failed()) [[unlikely]] {
+    let_error_go();
   }
+  let_go();
+}
 
- private:
-  static constinit thread_local bool active_ __attribute__((tls_model("initial-exec")));
-  static constinit thread_local result_slot* list_ __attribute__((tls_model("initial-exec")));
-};
+[[gnu::noinline]] void result_slot::let_chained_go() noexcept {
+  while (chained != nullptr) {
+    result_slot* const each = chained;
+    chained = reinterpret_cast<result_slot*>(each->word_.load(std::memory_order_relaxed) &
+                                             address_mask);
+    each->let_error_and_self_go();
+  }
+}
 
-constinit thread_local bool slot_release::active_
-    __attribute__((tls_model("initial-exec"))) = false;
-constinit thread_local result_slot* slot_release::list_
-    __attribute__((tls_model("initial-exec"))) = nullptr;
+// Lets slots go without recursion. A value, or an error, may hold refs whose values hold refs …: a
+// chain of 100,000 must not need 100,000 frames. The outermost call on a thread works a list off;
+// calls inside it only append to the list.
+inline void result_slot::let_go_or_chain() noexcept {
+  if (lets_go) [[unlikely]] {
+    chain();
+    return;
+  }
+  lets_go = true;
+  let_error_and_self_go();
+  if (chained != nullptr) [[unlikely]] {
+    let_chained_go();
+  }
+  lets_go = false;
+}
 
 void result_slot::last_ref_gone() noexcept {
-  slot_release::run(*this);
+  let_go_or_chain();
+}
+
+void result_slot::last_ref_dropped() noexcept {
+  if ((word_.load(std::memory_order_acquire) & pending_mark) != 0 && leave_to_producer())
+      [[unlikely]] {
+    return;
+  }
+  let_go_or_chain();
 }
 
 void result_slot::rethrow() const {
-  std::rethrow_exception(error_);
+  std::rethrow_exception(error());
 }
 
 bool result_slot::add_dependent(dependent& entry) noexcept {
@@ -94,15 +120,16 @@ bool result_slot::mark_stop() noexcept {
   return true;
 }
 
-void result_slot::leave_to_producer() noexcept {
+// False when the producer has settled.
+[[gnu::noinline]] bool result_slot::leave_to_producer() noexcept {
   std::uintptr_t seen = word_.load(std::memory_order_acquire);
   do {
     if ((seen & pending_mark) == 0) {
-      last_ref_gone();
-      return;
+      return false;
     }
   } while (!word_.compare_exchange_weak(seen, seen | unwanted_mark, std::memory_order_acq_rel,
                                         std::memory_order_acquire));
+  return true;
 }
 
 void result_slot::settle_stopped() noexcept {
@@ -131,7 +158,7 @@ result_slot::settled result_slot::settle_and_close(dependent*& first, bool& leav
       return settled::stopped;
     }
     leaves = is_asked && (seen & thread_waits_mark) == 0;
-  } while (!word_.compare_exchange_weak(seen, closed_word(leaves) | (seen & held_mark),
+  } while (!word_.compare_exchange_weak(seen, closed_word(leaves),
                                         std::memory_order_acq_rel, std::memory_order_relaxed));
   leaves_node = leaves;
   first = those_of(seen);

@@ -68,7 +68,7 @@ site_table* make_site_table(thread_record& record) noexcept;
 /// A task of the fast lane ran on this thread. `ticks`: for how long; 0 when no time was taken.
 void count_body_slowly(const detail::task_node& node, std::uint64_t ticks) noexcept;
 /// The same, when no time was taken. Few instructions for a line whose task ran before this one.
-inline void count_body(const detail::task_node& node) noexcept {
+[[gnu::always_inline]] inline void count_body(const detail::task_node& node) noexcept {
   const thread_state& self = this_thread_state;
   if (self.site_key == site_table::key_of(node.location)) [[likely]] {
     self.site_count->store(self.site_count->load(std::memory_order_relaxed) + 1,

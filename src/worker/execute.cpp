@@ -97,9 +97,6 @@ void record_flows(const task_node& node, std::uint64_t ticks) {
       &to);
 }
 
-namespace {
-
-// Sends a task whose arguments are ready to its lane, which takes over the caller's reference.
 void send_to_lane(task_node& node, runnable** next) noexcept {
   switch (node.lane) {
     case task_lane::fast:
@@ -118,6 +115,8 @@ void send_to_lane(task_node& node, runnable** next) noexcept {
   }
 }
 
+namespace {
+
 // Tasks that fail without having run. Failing one may make dependents fail, and so on down a chain
 // of any length: the outermost call on a thread works a list off, which lies on its stack; calls
 // inside it only append.
@@ -127,7 +126,8 @@ struct failing_task {
 };
 constinit thread_local std::deque<failing_task>* failing_tasks = nullptr;
 
-// The last argument of `node` is ready.
+}  // namespace
+
 void arguments_are_ready(task_node& node, runnable** next) noexcept {
   const bool failed = node.argument_failed();
   if (!node.make_ready()) {
@@ -140,8 +140,6 @@ void arguments_are_ready(task_node& node, runnable** next) noexcept {
     send_to_lane(node, next);  // a call keeps its place among the calls of its submitter
   }
 }
-
-}  // namespace
 
 void one_argument_ready(task_node& node, runnable** next) noexcept {
   if (node.one_ready()) {
@@ -398,14 +396,9 @@ void count_finish() noexcept {
 namespace {
 
 // The outcome of a body. `leaves_node`: as of settle_and_close.
-inline void publish_outcome(task_node& node, result_slot& slot, bool is_last,
-                            bool& leaves_node, runnable** next) noexcept {
-  if (!slot.failed() && slot.settle_and_close_alone(leaves_node)) [[likely]] {
-    if (is_last) {
-      count_one(this_record().finished);
-    }
-    return;
-  }
+[[gnu::noinline]] void publish_slowly(task_node& node, result_slot& slot, bool is_last,
+                                      bool& leaves_node, runnable** next) noexcept {
+  const memory_needed needed;
   bool failed = slot.failed();
   detail::dependent* first = nullptr;
   // Counted between the closing and the waking: a thread that is woken may take this CPU at once,
@@ -417,18 +410,29 @@ inline void publish_outcome(task_node& node, result_slot& slot, bool is_last,
     counts_finish = false;  // a value that goes may run tasks on this thread
     failed = true;
     end_stopped(node, true);
-    slot.settle_stopped();
     counts_finish = is_last;
     first = slot.close();
   }
   count_finish();
-  if (how == result_slot::settled::unwanted) {
+  if (how == result_slot::settled::stopped) {
+    slot.settle_stopped();
+  } else if (how == result_slot::settled::unwanted) {
     slot.let_go_unwanted();
   }
   resume(first, failed, next);
 }
 
+[[gnu::always_inline]] inline void publish_outcome(task_node& node, result_slot& slot, bool is_last,
+                                                   bool& leaves_node, runnable** next) noexcept {
+  if (slot.failed() || !slot.settle_and_close_alone(leaves_node)) [[unlikely]] {
+    publish_slowly(node, slot, is_last, leaves_node, next);
+  } else if (is_last) {
+    count_one(this_record().finished);
+  }
+}
+
 // Of a body whose outcome was published early.
+// Requires: that is over.
 void settle_late(task_node& node, result_slot& slot, bool is_last) noexcept {
   if (!slot.settle()) {
     end_stopped(node, false);
@@ -476,6 +480,9 @@ namespace {
   }
   unlist_task(node);
   const bool is_body = node.body_has_outcome();
+  if (!is_body) [[unlikely]] {
+    node.let_early_end();  // who does that is not done with the slots
+  }
   node.set_state(task_state::finished);
   if (node.is_stream) [[unlikely]] {
     publish_each(node, is_body, next);
@@ -506,23 +513,101 @@ void publish_and_leave(task_node& node, runnable** next) noexcept {
   }
 }
 
-runnable* run_on_permit(runnable& item) noexcept {
-  if (item.is_turn) [[unlikely]] {
+namespace {
+
+// The body of a claimed task that is_plain: as run_fast_body, with fewer looks; the caller has
+// noted the CPU.
+[[gnu::always_inline]] inline void run_plain_body(task_node& node, result_slot& slot) noexcept {
+  thread_state& self = this_thread_state;
+  execution running{&node, self.current, node.id};
+  self.current = &running;
+  node.set_state(task_state::running);
+  const std::uint64_t begin = event_begin_ticks();
+  if (begin != 0 && node.has_ref_arguments) [[unlikely]] {
+    record_flows(node, begin);
+  }
+  {
+    const memory_refusable users;
+    node.invoke();
+  }
+  if (running.kin != kinship::none || running.has_token || cancel_tree::is_active()) [[unlikely]] {
+    end_relations(running);
+  }
+  self.current = running.outer;
+  const bool failed = slot.failed() || slot.is_marked_to_stop();
+  if (begin != 0) [[unlikely]] {
+    note_run(node, begin, running.kin != kinship::none, failed);
+  } else {
+    drop_event();
+    count_body(node);
+  }
+  if (failed) [[unlikely]] {
+    end_failed(node);
+  }
+}
+
+// Whether tasks may have to be stopped before they begin.
+inline bool is_disturbed() noexcept {
+  return is_draining() || cancel_tree::is_active();
+}
+
+// The same as publish_and_leave for a plain task.
+[[gnu::always_inline]] inline void publish_plain(task_node& node, result_slot& slot,
+                                                 runnable** next) noexcept {
+  node.set_state(task_state::finished);
+  bool leaves_node = true;
+  publish_outcome(node, slot, true, leaves_node, next);
+  if (!leaves_node) [[unlikely]] {
+    node.release_ref();
+  }
+}
+
+// A plain task on a permit that is noted. Takes over one reference.
+[[gnu::always_inline]] inline void run_plain(task_node& node, runnable** next) noexcept {
+  if (!node.claim(task_state::ready)) [[unlikely]] {
+    node.release_ref();
+    return;
+  }
+  result_slot& slot = node.first_slot();
+  thread_record& record = this_record();
+  record.uses_permit.store(true, std::memory_order_relaxed);
+  run_plain_body(node, slot);
+  record.uses_permit.store(false, std::memory_order_relaxed);
+  publish_plain(node, slot, next);
+}
+
+[[gnu::noinline]] void run_other(runnable& item, runnable** next) noexcept {
+  if (item.is_turn) {
     static_cast<turn&>(item).take_turn();
-    return nullptr;
+    return;
   }
   auto& node = static_cast<task_node&>(item);
-  runnable* next = nullptr;
   bool leaves_node = false;
   if (node.claim(task_state::ready)) {
     const memory_needed needed;
     run_fast_body(node, cpu_hold::permit);
     leaves_node = true;
-    publish_here(node, leaves_node, &next);
+    publish_here(node, leaves_node, next);
   }
-  if (!leaves_node) [[unlikely]] {
+  if (!leaves_node) {
     node.release_ref();
   }
+}
+
+}  // namespace
+
+runnable* run_on_permit(runnable& item) noexcept {
+  // Until all of it is done: a value that nobody wants goes here, and may wait for others as it
+  // does.
+  thread_state& self = this_thread_state;
+  const cpu_hold outer = std::exchange(self.hold, cpu_hold::permit);
+  runnable* next = nullptr;
+  if (!item.is_turn && static_cast<task_node&>(item).is_plain && !is_disturbed()) [[likely]] {
+    run_plain(static_cast<task_node&>(item), &next);
+  } else {
+    run_other(item, &next);
+  }
+  self.hold = outer;
   return next;
 }
 
@@ -531,7 +616,8 @@ namespace {
 // The task was nobody's but this thread's when it began. Its body may still have made copies of the
 // ref, or have asked it to stop, by a name that both know.
 // The caller's reference to the node goes.
-void publish_to_owner(task_node& node, result_slot& slot) noexcept {
+[[gnu::always_inline]] inline void publish_to_owner(task_node& node,
+                                                    result_slot& slot) noexcept {
   if (!slot.is_unshared()) [[unlikely]] {
     publish_and_leave(node);
     return;
@@ -561,22 +647,6 @@ void publish_held(result_slot& slot) noexcept {
   drop_if_stopped();
 }
 
-void drop_waiting(detail::dependent& entry) noexcept {
-  const memory_needed needed;
-  if (entry.waiting == nullptr) {
-    end_wait_of(entry, nullptr);
-    return;
-  }
-  task_node& node = *entry.waiting;
-  if (node.claim(task_state::waiting)) {
-    finish_with_error(node, dropped_by_shutdown());
-    if (node.lane == task_lane::actor_call) {
-      the_actor_hooks.forget_held(node);
-    }
-  }
-  one_argument_ready(node, nullptr);
-}
-
 void publish_early(task_node& node, const std::exception_ptr& error) noexcept {
   const memory_needed needed;
   if (!node.take_outcome_early()) {
@@ -594,6 +664,7 @@ void publish_early(task_node& node, const std::exception_ptr& error) noexcept {
   if (node.gpu != nullptr) {
     publish_ordered(node, true);
   }
+  node.end_early();
 }
 
 void finish_with_error(task_node& node, const std::exception_ptr& error) noexcept {
@@ -620,86 +691,8 @@ void fail_ready_task(task_node& node, const std::exception_ptr& error) noexcept 
   failing_tasks = nullptr;
 }
 
-void drop_slowly() noexcept {
-  const memory_needed needed;
-  worker_pool::instance().drop_late();
-  placement_lane::instance().drop_pending();
-}
-
-namespace {
-
-// When it was submitted, about: until the events of this thread are no longer kept, to the tick;
-// then by a clock that is read at one submission in 8. So the lanes may take a few tasks for older
-// than they are.
-std::uint64_t submission_ticks(const task_node& node, thread_state& self) noexcept {
-  if (event_writer* const writer = this_thread_events;
-      node.lane != task_lane::fast || node.id % 8 == 0 || writer == nullptr || !writer->is_full() ||
-      self.coarse_ticks == 0) {
-    self.coarse_ticks = ticks_now();
-  }
-  return self.coarse_ticks;
-}
-
-// The less usual steps.
-void begin_special(task_node& node) noexcept {
-  if (node.gpu != nullptr) {
-    announce_gpu_task(node);
-  }
-  if (node.info != nullptr && rules_of(node) != nullptr) {
-    begin_rules(node);
-  }
-}
-
-}  // namespace
-
-void submit_node(task_node& node, task_lane lane) noexcept {
-  const memory_needed needed;
-  thread_state& self = this_thread_state;
-  const std::uint32_t attention = self.attention;
-  if (attention != 0) [[unlikely]] {
-    attend_to(node);
-  }
-  node.lane = lane;
-  node.id = next_id();
-  if (execution* submitter = self.current; submitter != nullptr) {
-    node.parent_id = submitter->node->id;
-    if (submitter->kin == kinship::none) {
-      cancel_tree::list_as_parent(*submitter);
-    }
-  }
-  node.submitted_ticks = submission_ticks(node, self);
-  count_one(this_record().submitted);
-  list_task(node);
-  if (node.gpu != nullptr || node.info != nullptr) [[unlikely]] {
-    begin_special(node);
-  }
-  if (!node.has_ref_arguments) {
-    node.set_state(task_state::ready);
-    send_to_lane(node, nullptr);
-  } else {
-    // Only then may others take it: nobody looks at arguments while they are registered. It cannot
-    // become ready before: the submitter counts as more arguments than there can be.
-    const std::uint32_t registered = node.register_dependencies();
-    node.set_state(task_state::waiting);
-    if (node.end_registration(registered)) {
-      arguments_are_ready(node, nullptr);
-    }
-  }
-  // A submitter that shutdown overtook: nobody is left to take the task.
-  drop_if_stopped();
-  if (attention != 0) [[unlikely]] {
-    end_submission();
-  }
-}
-
 bool waits_for_room() noexcept {
   return store_is_over_limit();
-}
-
-void send_ready_task(task_node& node) noexcept {
-  const memory_needed needed;
-  send_to_lane(node, nullptr);
-  drop_if_stopped();
 }
 
 bool try_run_in_place(const result_slot& slot) noexcept {
@@ -735,6 +728,49 @@ bool try_run_in_place(const result_slot& slot) noexcept {
   return is_ours && slot.is_ready();  // a coroutine may be suspended
 }
 
+namespace {
+
+// The newest task of this thread, and the queue's reference to it.
+[[gnu::noinline]] void run_newest_other(task_node& node, result_slot& slot,
+                                        bool is_given_up) noexcept {
+  const memory_needed needed;
+  // If the ref that is given up is the only one as well, nobody else can come to the task: no claim
+  // is needed, and no care in publishing.
+  if (is_given_up && slot.is_unshared() && node.has_one_slot() && !node.is_listed) {
+    node.set_state(task_state::claimed);
+    run_fast_body(node, cpu_hold::permit);
+    if (is_suspended(node)) [[unlikely]] {
+      publish_and_leave(node);
+    } else {
+      publish_to_owner(node, slot);
+    }
+  } else if (node.claim(task_state::ready)) {
+    run_fast_body(node, cpu_hold::permit);
+    publish_and_leave(node);
+  } else {
+    node.release_ref();
+  }
+}
+
+// The same for one that is plain, on a permit.
+[[gnu::always_inline]] inline void run_newest_plain(task_node& node, result_slot& slot,
+                                                    bool is_given_up) noexcept {
+  const memory_needed needed;
+  const bool is_owned = is_given_up && slot.is_unshared();
+  if (!is_owned && !node.claim(task_state::ready)) [[unlikely]] {
+    node.release_ref();
+    return;
+  }
+  run_plain_body(node, slot);
+  if (is_owned) {
+    publish_to_owner(node, slot);
+  } else {
+    publish_plain(node, slot, nullptr);
+  }
+}
+
+}  // namespace
+
 bool try_run_newest(result_slot& slot, bool is_given_up) noexcept {
   const thread_state& self = this_thread_state;
   task_node* const node = slot.producer();
@@ -743,22 +779,10 @@ bool try_run_newest(result_slot& slot, bool is_given_up) noexcept {
       !has_stack_for_nested_task() || self.deque == nullptr || !self.deque->pop_if(node)) {
     return false;
   }
-  const memory_needed needed;
-  // The queue's reference is this thread's. If the ref that is given up is the only one as well,
-  // nobody else can come to the task: no claim is needed, and no care in publishing.
-  if (is_given_up && slot.is_unshared() && node->has_one_slot() && !node->is_listed) {
-    node->set_state(task_state::claimed);
-    run_fast_body(*node, cpu_hold::permit);
-    if (is_suspended(*node)) [[unlikely]] {
-      publish_and_leave(*node);
-    } else {
-      publish_to_owner(*node, slot);
-    }
-  } else if (node->claim(task_state::ready)) {
-    run_fast_body(*node, cpu_hold::permit);
-    publish_and_leave(*node);
+  if (node->is_plain && !is_disturbed()) [[likely]] {
+    run_newest_plain(*node, slot, is_given_up);
   } else {
-    node->release_ref();
+    run_newest_other(*node, slot, is_given_up);
   }
   return slot.is_ready();
 }

@@ -107,6 +107,11 @@ class cpu_scope {
 /// A task, from the moment that `remote` made it. Takes over one reference.
 void submit_node(detail::task_node& node, detail::task_lane lane) noexcept;
 
+/// Sends a task whose arguments are ready to its lane, which takes over one reference; or puts it
+/// into `*next`, as publish does.
+void send_to_lane(detail::task_node& node, detail::runnable** next) noexcept;
+/// The last argument of `node` is ready: it goes on its way, or fails. As send_to_lane.
+void arguments_are_ready(detail::task_node& node, detail::runnable** next) noexcept;
 /// One thing less that `node` waits for; it goes on when that was the last.
 void one_argument_less(detail::task_node& node) noexcept;
 /// The same, in a step of publish(), with its `next`.

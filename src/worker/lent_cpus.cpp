@@ -47,6 +47,7 @@ void borrowed_cpu::give_back() noexcept {
 
 blocked_section::blocked_section(blocking in) : begin_ticks_{event_begin_ticks()} {
   thread_state& self = this_thread_state;
+  self.coarse_ticks = 0;  // time will have passed
   if (self.current != nullptr) {
     self.current->node->blocked_in.store(in, std::memory_order_relaxed);
   }

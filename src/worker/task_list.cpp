@@ -45,6 +45,7 @@ void list_task_slowly(task_node& node) noexcept {
     const std::lock_guard lock{part.mutex};
     part.tasks.emplace(node.id, &node);
     node.is_listed = true;
+    node.is_plain = false;
   } catch (const std::exception&) {
     // No memory: it is not in the list.
   }

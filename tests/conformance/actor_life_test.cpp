@@ -34,6 +34,7 @@ class mortal {
  public:
   explicit mortal(std::shared_ptr<narke_test::traffic> seen) : state_{std::move(seen), 0} {}
   int next() { return ++state_.value; }
+  std::size_t take_all(const std::vector<tracked>& all) const { return all.size(); }
   int hold(const gate::waiter_type& wait, const tally& started) {
     started.add();
     wait();
@@ -168,6 +169,23 @@ TEST_P(actor_life, detached_lives_until_it_is_killed) {
   narke::kill(narke::get_actor<mortal>("kept"));
   EXPECT_TRUE(eventually([&] { return seen->alive == 0; }));
   EXPECT_THROW(narke::get_actor<mortal>("kept"), narke::actor_not_found);
+}
+
+// What is gathered from a list of refs goes with the call, though nobody asks for it any more.
+TEST_P(actor_life, a_call_with_a_list_of_refs_to_a_dead_actor_lets_all_of_it_go) {
+  const auto seen = new_traffic();
+  auto a = narke::actor<mortal>().remote(seen);
+  narke::kill(a);
+  const auto of_list = new_traffic();
+  {
+    const std::vector<narke::object_ref<tracked>> list{narke::put(tracked{of_list, 1}),
+                                                       narke::put(tracked{of_list, 2})};
+    for (int i = 0; i != 10; ++i) {
+      auto call = a.task(&mortal::take_all).remote(list);
+      EXPECT_THROW(narke::get(call), narke::actor_died_error);
+    }
+  }
+  EXPECT_TRUE(eventually([&] { return seen->alive == 0 && of_list->alive == 0; }));
 }
 
 TEST_P(actor_life, kill_fails_pending_and_later_calls) {

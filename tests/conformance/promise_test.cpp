@@ -1,5 +1,6 @@
 // promise: refs that are completed from outside.
 #include <support/runtime_fixture.hpp>
+#include <support/stress_rounds.hpp>
 #include <support/values.hpp>
 
 #include <memory>
@@ -175,6 +176,19 @@ TEST_P(promising, a_value_goes_with_its_last_ref) {
   }
   promise = {};
   EXPECT_EQ(seen->alive, 0);
+}
+
+// The ref is the last while the promise goes, before and after.
+TEST_P(promising, a_value_that_only_moves_is_taken_while_the_promise_goes) {
+  for (int i = 0; i != narke_test::stress_rounds(2'000); ++i) {
+    auto promise = std::make_unique<narke::promise<std::unique_ptr<int>>>();
+    auto ref = promise->ref();
+    std::jthread setter{[&] {
+      promise->set_value(std::make_unique<int>(i));
+      promise = nullptr;
+    }};
+    ASSERT_EQ(*narke::get(std::move(ref)), i);
+  }
 }
 
 }  // namespace

@@ -225,13 +225,17 @@ class body_and_killers : public explored::scene {
   void run() {
     explored::point();
     const bool is_body = task_->body_has_outcome();
-    task_->set_state(task_state::finished);
-    if (!slot().settle()) {
-      slot().settle_stopped();
+    if (!is_body) {
+      task_->let_early_end();
     }
+    task_->set_state(task_state::finished);
     if (is_body) {
       resume();
     }
+    if (!slot().settle()) {
+      slot().settle_stopped();
+    }
+    is_settled_ = true;
   }
   // Those of publish_early.
   void kill() {
@@ -243,6 +247,8 @@ class body_and_killers : public explored::scene {
     slot().set_error(std::make_exception_ptr(std::runtime_error{"killed"}));
     resume();
     static_cast<void>(slot().mark_stop());
+    check(!is_settled_, "the body is done with what a killer is about");
+    task_->end_early();
   }
   void resume() {
     for (dependent* each = slot().close(); each != nullptr; each = each->next) {
@@ -257,9 +263,13 @@ class body_and_killers : public explored::scene {
   dependent entry_;
   int resumed_ = 0;
   bool is_killed_ = false;
+  bool is_settled_ = false;
 };
 
 TEST(task_node, has_one_outcome) { expect_holds<body_and_killers>(); }
+TEST(task_node, bug_a_body_does_not_wait) {
+  expect_found<body_and_killers>("node: a body does not wait for who ends it early");
+}
 TEST(task_node, bug_an_early_end_does_not_ask) {
   expect_found<body_and_killers>("node: an early end does not ask who has the outcome");
 }

@@ -11,6 +11,7 @@ IDLE = "src/worker/idle_state.hpp"
 SLOT = "src/task/slot.cpp"
 SLOT_HEADER = "include/narke/detail/result_slot.hpp"
 NODE = "include/narke/detail/task_node.hpp"
+NODE_SOURCE = "src/task/node.cpp"
 ROOM = "src/task/waiting_room.cpp"
 INBOX = "src/actor/call_inbox.hpp"
 GPU_PART = "src/task/gpu_part.cpp"
@@ -123,22 +124,27 @@ BUGS = [
      "    if ((seen & stop_mark) != 0) {\n",
      "    if ((seen & stop_mark) != 0 && !PLANTED) {\n"),
     ("slot: a stop that came too late counts as one in time", SLOT,
-     "    if ((seen & pending_mark) == 0) {\n"
-     "      return false;\n",
-     "    if ((seen & pending_mark) == 0 && !PLANTED) {\n"
-     "      return false;\n"),
+     "bool result_slot::mark_stop() noexcept {\n"
+     "  std::uintptr_t seen = word_.load(std::memory_order_acquire);\n"
+     "  do {\n"
+     "    if ((seen & pending_mark) == 0) {\n",
+     "bool result_slot::mark_stop() noexcept {\n"
+     "  std::uintptr_t seen = word_.load(std::memory_order_acquire);\n"
+     "  do {\n"
+     "    if ((seen & pending_mark) == 0 && !PLANTED) {\n"),
     ("slot: unwanted is written over what the producer wrote", SLOT,
      "  } while (!word_.compare_exchange_weak(seen, seen | unwanted_mark,"
      " std::memory_order_acq_rel,\n",
      "    if (PLANTED) {\n"
      "      word_.store(seen | unwanted_mark);\n"
-     "      return;\n"
+     "      return true;\n"
      "    }\n"
      "  } while (!word_.compare_exchange_weak(seen, seen | unwanted_mark,"
      " std::memory_order_acq_rel,\n"),
-    ("slot: the last reference does not look for a producer", SLOT_HEADER,
-     "      if ((word_.load(std::memory_order_acquire) & pending_mark) == 0) [[likely]] {\n",
-     "      if ((word_.load(std::memory_order_acquire) & pending_mark) == 0 || PLANTED) {\n"),
+    ("slot: the last reference does not look for a producer", SLOT,
+     "  if ((word_.load(std::memory_order_acquire) & pending_mark) != 0 && leave_to_producer())\n",
+     "  if ((word_.load(std::memory_order_acquire) & pending_mark) != 0 && !PLANTED &&\n"
+     "      leave_to_producer())\n"),
     ("slot: the producer does not look whether it is unwanted", SLOT,
      "  return (seen & unwanted_mark) != 0 ? settled::unwanted : settled::done;\n",
      "  return (seen & unwanted_mark) != 0 && !PLANTED ? settled::unwanted : settled::done;\n"),
@@ -146,18 +152,15 @@ BUGS = [
      "    leaves = is_asked && (seen & thread_waits_mark) == 0;\n",
      "    leaves = is_asked && ((seen & thread_waits_mark) == 0 || PLANTED);\n"),
     ("slot: the node is left, and given up as well", SLOT_HEADER,
-     " == closed_word(true) ? 2 : 1;\n",
-     " == closed_word(true) && !PLANTED ? 2 : 1;\n"),
-    ("slot: a hold goes before its mark", SLOT_HEADER,
-     "    word_.fetch_and(~held_mark, std::memory_order_acq_rel);  // first: see is_last_ref()\n"
-     "    release_ref();\n",
-     "    if (PLANTED) {\n"
-     "      refs_.fetch_sub(1);\n"
-     "      word_.fetch_and(~held_mark);\n"
-     "      return;\n"
-     "    }\n"
-     "    word_.fetch_and(~held_mark, std::memory_order_acq_rel);  // first: see is_last_ref()\n"
-     "    release_ref();\n"),
+     " & leaves_node_mark) != 0 ? 2 : 1;\n",
+     " & leaves_node_mark) != 0 && !PLANTED ? 2 : 1;\n"),
+    ("slot: a hold ends in two steps", SLOT_HEADER,
+     "        refs_.fetch_sub(held_mark, std::memory_order_acq_rel) == held_mark) {\n",
+     "        (PLANTED ? (refs_.store(refs_.load() - held_mark), refs_.load() == 0)\n"
+     "                 : refs_.fetch_sub(held_mark, std::memory_order_acq_rel) == held_mark)) {\n"),
+    ("slot: a hold counts as a reference", SLOT_HEADER,
+     "    return (refs_.load(std::memory_order_acquire) & ~held_mark) == 1;\n",
+     "    return (refs_.load(std::memory_order_acquire) & ~(PLANTED ? 0 : held_mark)) == 1;\n"),
     ("slot: a reference is dropped in two steps", SLOT_HEADER,
      "        refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) {",
      "        (PLANTED ? (refs_.store(refs_.load() - 1), refs_.load() == 0)\n"
@@ -214,16 +217,15 @@ BUGS = [
      "      if (unready <= 0) {\n",
      "      if (unready <= 0 && !PLANTED) {\n"),
     ("node: an early end does not ask who has the outcome", NODE,
-     "    return outcome_.compare_exchange_strong(expected, outcome::early,"
-     " std::memory_order_acq_rel,\n"
-     "                                            std::memory_order_acquire);\n",
+     "    return outcome_.compare_exchange_strong(expected, outcome::early_begun,\n",
      "    if (PLANTED) {\n"
-     "      outcome_.store(outcome::early);\n"
+     "      outcome_.store(outcome::early_begun);\n"
      "      return true;\n"
      "    }\n"
-     "    return outcome_.compare_exchange_strong(expected, outcome::early,"
-     " std::memory_order_acq_rel,\n"
-     "                                            std::memory_order_acquire);\n"),
+     "    return outcome_.compare_exchange_strong(expected, outcome::early_begun,\n"),
+    ("node: a body does not wait for who ends it early", NODE_SOURCE,
+     "  while (outcome_.load(std::memory_order_acquire) == outcome::early_begun) {\n",
+     "  while (outcome_.load(std::memory_order_acquire) == outcome::early_begun && !PLANTED) {\n"),
     ("node: ready is written over a claim", NODE,
      "    task_state expected = task_state::waiting;\n"
      "    return state_.compare_exchange_strong(expected, task_state::ready,"

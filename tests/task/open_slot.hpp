@@ -13,7 +13,7 @@ class open_slot final : public narke::detail::typed_slot<T> {
   explicit open_slot(int* gone = nullptr) : gone_{gone} {}
 
  private:
-  ~open_slot() override = default;
+  ~open_slot() = default;
   void let_go() noexcept override {
     if (gone_ != nullptr) ++*gone_;
     this->destroy_value();

@@ -297,6 +297,9 @@ class argument {
   /// The parameter is itself a ref, or a vector of refs.
   static constexpr bool passes_refs = takes_ref_itself || is_vector_of_refs<owned>;
 
+  /// Whether it may be gathered from a list of refs. That leaves something until it is destroyed.
+  static constexpr bool may_be_list = !std::is_void_v<element>;
+
   [[nodiscard]] bool has_refs() const noexcept { return form_ == form::ref || form_ == form::list; }
 
   /// How many refs are not ready.

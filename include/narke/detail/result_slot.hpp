@@ -22,8 +22,8 @@
 // there is one it leaves both, puts the error in the place of the value, which nobody can see yet,
 // and then takes both off. So a cancel that found the pending mark was in time.
 //
-// Who makes results from outside of tasks holds the slot from its begin to its end: a reference
-// that does not keep others from taking the value, as held_mark says.
+// Who makes results from outside of tasks holds the slot from its begin to its end: by a mark in
+// the count of references, which does not keep the last of them from taking the value.
 #pragma once
 
 #include <atomic>
@@ -70,10 +70,12 @@ class NARKE_EXPORT result_slot {
     return (word_.load(std::memory_order_acquire) & closed_mark) != 0;
   }
   /// Requires: is_ready().
-  [[nodiscard]] bool failed() const noexcept { return error_ != nullptr; }
-  [[nodiscard]] const std::exception_ptr& error() const noexcept { return error_; }
+  [[nodiscard]] bool failed() const noexcept { return error() != nullptr; }
+  [[nodiscard]] const std::exception_ptr& error() const noexcept {
+    return *std::launder(reinterpret_cast<const std::exception_ptr*>(error_));
+  }
   void throw_if_failed() const {
-    if (error_) [[unlikely]] {
+    if (failed()) [[unlikely]] {
       rethrow();
     }
   }
@@ -83,31 +85,30 @@ class NARKE_EXPORT result_slot {
   void release_ref() noexcept {
     if (refs_.load(std::memory_order_acquire) == 1 ||
         refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-      if ((word_.load(std::memory_order_acquire) & pending_mark) == 0) [[likely]] {
-        last_ref_gone();
-      } else {
-        leave_to_producer();
-      }
+      last_ref_dropped();
     }
   }
   /// Requires: the value is there, and the caller has a reference. True when nobody else has one,
   /// but who holds it: the value is the caller's to move from. A GPU task's value is there before
   /// it is published; its producer no longer looks at it then.
   [[nodiscard]] bool is_last_ref() const noexcept {
-    const std::uint32_t seen = refs_.load(std::memory_order_acquire);
-    return seen == 1 || (seen == 2 && (word_.load(std::memory_order_acquire) & held_mark) != 0);
+    return (refs_.load(std::memory_order_acquire) & ~held_mark) == 1;
   }
   /// One of the references becomes a hold, until end_hold(). Requires: nobody else knows the slot.
   void hold() noexcept {
-    word_.store(word_.load(std::memory_order_relaxed) | held_mark, std::memory_order_relaxed);
+    refs_.store(refs_.load(std::memory_order_relaxed) - 1 + held_mark, std::memory_order_relaxed);
   }
   void end_hold() noexcept {
-    word_.fetch_and(~held_mark, std::memory_order_acq_rel);  // first: see is_last_ref()
-    release_ref();
+    if (refs_.load(std::memory_order_acquire) == held_mark ||
+        refs_.fetch_sub(held_mark, std::memory_order_acq_rel) == held_mark) {
+      last_ref_dropped();
+    }
   }
 
   /// Who fills this slot; null for put. Requires: the caller has a reference.
   [[nodiscard]] task_node* producer() const noexcept;
+  /// Requires: it has one.
+  [[nodiscard]] task_node& its_producer() const noexcept;
 
   /// Puts `entry` on the list. False when the slot is ready: the entry was not put there.
   bool add_dependent(dependent& entry) noexcept;
@@ -142,17 +143,18 @@ class NARKE_EXPORT result_slot {
   }
   /// The same after settle() was false, the mark of a stop with it.
   void settle_stopped() noexcept;
-  /// Step 2b: closes the list, wakes threads, and hands out the dependents, first come first.
-  /// Before settle() it publishes an error early, while the body that it replaces still runs: the
-  /// memory then stays until settle().
+  /// Step 2b alone, before settle(): closes the list, wakes threads, and hands out the dependents,
+  /// first come first. It publishes an error early, while the body that it replaces still runs; the
+  /// memory stays until settle().
   [[nodiscard]] dependent* close() noexcept;
   /// Both steps at once, where nobody waits, nor asked the producer to stop, and a reference is
   /// left. False, and nothing is done, where it is not so. `leaves_node` is step 5: the caller then
   /// touches neither the slot nor its node any more. Requires: the value or the error is set; the
   /// list is open; the caller has a reference to the node.
   [[nodiscard]] bool settle_and_close_alone(bool leaves_node) noexcept {
-    std::uintptr_t seen = pending_mark;
-    return word_.compare_exchange_strong(seen, closed_word(leaves_node), std::memory_order_acq_rel,
+    std::uintptr_t seen = word_.load(std::memory_order_relaxed);
+    return seen == pending_mark &&
+           word_.compare_exchange_strong(seen, closed_word(leaves_node), std::memory_order_acq_rel,
                                          std::memory_order_relaxed);
   }
   enum class settled { done, unwanted, stopped };
@@ -176,7 +178,9 @@ class NARKE_EXPORT result_slot {
     word_.store(closed_word(leaves_node), std::memory_order_release);
   }
 
-  void set_error(std::exception_ptr error) noexcept { error_ = std::move(error); }
+  void set_error(std::exception_ptr its) noexcept {
+    const_cast<std::exception_ptr&>(error()) = std::move(its);
+  }
   /// Requires: this slot lies in `producer`, not further than `producer_distance_max` behind its
   /// begin.
   void set_producer(const task_node& producer) noexcept;
@@ -184,22 +188,30 @@ class NARKE_EXPORT result_slot {
   static constexpr std::size_t producer_distance_max = (std::size_t{1} << 27) - 1;
 
  protected:
-  result_slot() noexcept {}
-  virtual ~result_slot() { std::destroy_at(std::addressof(error_)); }
+  result_slot() noexcept { ::new (static_cast<void*>(error_)) std::exception_ptr; }
+  // Trivial, so that the end of a task writes nothing to memory that was brought here only to be
+  // let go: an error goes before let_go() is called.
+  ~result_slot() = default;
 
-  /// Destroys the value, if there is one, and lets go of the memory that the slot is in.
+  /// Destroys the value, if there is one, and lets go of the memory that the slot is in. There is
+  /// no error any more.
   virtual void let_go() noexcept = 0;
   /// For let_go() of a slot in a node: how many references to the node go with the slot (step 5).
   [[nodiscard]] std::uint32_t node_refs() const noexcept {
-    return (word_.load(std::memory_order_relaxed) & closed_word(true)) == closed_word(true) ? 2 : 1;
+    return (word_.load(std::memory_order_relaxed) & leaves_node_mark) != 0 ? 2 : 1;
   }
 
  private:
-  friend struct slot_release;
   [[noreturn]] void rethrow() const;
   dependent* those_of(std::uintptr_t word) noexcept;
-  void leave_to_producer() noexcept;
+  void last_ref_dropped() noexcept;
+  [[nodiscard]] bool leave_to_producer() noexcept;
   void last_ref_gone() noexcept;
+  void let_go_or_chain() noexcept;
+  void let_error_and_self_go() noexcept;
+  void let_error_go() noexcept;
+  void chain() noexcept;
+  static void let_chained_go() noexcept;
 
   // What word_ says beside the address of a dependent, which is a multiple of 8 and, in a user's
   // half of the memory, has the highest bits clear.
@@ -207,8 +219,7 @@ class NARKE_EXPORT result_slot {
   static constexpr std::uintptr_t thread_waits_mark = 1;
   static constexpr std::uintptr_t closed_mark = 2;  // there is no address any more
   static constexpr std::uintptr_t pending_mark = 4;
-  static constexpr std::uintptr_t leaves_node_mark = 8;  // of a closed one
-  static constexpr std::uintptr_t held_mark = std::uintptr_t{1} << 61;
+  static constexpr std::uintptr_t leaves_node_mark = std::uintptr_t{1} << 61;  // of a closed one
   static constexpr std::uintptr_t stop_mark = std::uintptr_t{1} << 62;  // only while it is pending
   static constexpr std::uintptr_t unwanted_mark = std::uintptr_t{1} << 63;
   static constexpr std::uintptr_t address_mask = ~(std::uintptr_t{7} | std::uintptr_t{7} << 61);
@@ -222,6 +233,8 @@ class NARKE_EXPORT result_slot {
 
   // A million of these may wait at a time: each member has the least room that does.
 
+  static constexpr std::uint32_t held_mark = std::uint32_t{1} << 31;
+
   // Written by whoever copies or drops a reference.
   std::atomic<std::uint32_t> refs_{1};
   // How many times 8 bytes this is behind its producer's begin, in 24 bits; 0: it has none. It is
@@ -233,15 +246,11 @@ class NARKE_EXPORT result_slot {
   bool has_value_ = false;  // of typed_slot
 
  private:
-  // The address of the newest dependent, and marks.
+  // The address of the newest dependent, and marks. Of a slot that a thread is about to let go, the
+  // next of these.
   std::atomic<std::uintptr_t> word_{pending_mark};
-  union {
-    std::exception_ptr error_{};
-    // The next slot of a chain that a thread lets go (see slot_release): nobody asks for the error
-    // any more. Not in place of word_: the producer may still be about to close the list when the
-    // last reference goes.
-    result_slot* release_next_;
-  };
+  // An exception_ptr, until it is let go.
+  alignas(std::exception_ptr) std::byte error_[sizeof(std::exception_ptr)];
 };
 
 /// Values of no more bytes than this, with all that they own, are too small to be counted in the
@@ -287,21 +296,31 @@ class typed_slot : public result_slot {
   template <class Make>
   void emplace_from(Make&& make) {
     ::new (static_cast<void*>(storage_)) T(std::forward<Make>(make)());
-    has_value_ = true;
-    bytes_.count(value());
+    if constexpr (!is_trivial) {
+      has_value_ = true;
+      bytes_.count(value());
+    }
   }
   void destroy_value() noexcept {
-    if (has_value_) {
-      has_value_ = false;
-      bytes_.forget();
-      std::destroy_at(std::addressof(value()));
+    if constexpr (!is_trivial) {
+      if (has_value_) {
+        has_value_ = false;
+        bytes_.forget();
+        std::destroy_at(std::addressof(value()));
+      }
     }
   }
   /// Requires: is_ready() and not failed(); or, for the GPU tasks that take it, that its producer's
   /// work is ordered.
   [[nodiscard]] T& value() noexcept { return *std::launder(reinterpret_cast<T*>(storage_)); }
 
+ protected:
+  ~typed_slot() = default;
+
  private:
+  /// Nothing is to be done at its end, nor written.
+  static constexpr bool is_trivial = std::is_trivially_destructible_v<T> && !is_counted<T>;
+
   alignas(T) std::byte storage_[sizeof(T)];
   [[no_unique_address]] stored_bytes<T> bytes_;
 };
@@ -314,6 +333,9 @@ class typed_slot<void> : public result_slot {
     static_cast<void>(std::forward<Make>(make)());
   }
   void destroy_value() noexcept {}
+
+ protected:
+  ~typed_slot() = default;
 };
 
 }  // namespace narke::detail

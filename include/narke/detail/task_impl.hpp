@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -68,6 +69,9 @@ class typed_task : public task_node {
       : task_node{1 + Results::count},
         holder_{std::forward<Source>(source)},
         arguments_{std::forward<A>(arguments)...} {
+    static_assert(sizeof(typed_task) < result_slot::producer_distance_max,
+                  "narke: the arguments and results of the task are too large to be kept by value: "
+                  "pass and return vectors, arrays or refs");
     results_.attach(*this);
     if constexpr (Results::count == 1) {
       set_only_slot(*results_.slot(0));
@@ -109,9 +113,10 @@ class typed_task : public task_node {
     }
   }
 
-  Results results_;
+  // Who takes small results reads one line of them alone, the last of a small task.
   Holder holder_;
   std::tuple<argument<P, Place>...> arguments_;
+  Results results_;
 };
 
 template <class Holder>
@@ -134,7 +139,9 @@ class task_impl final : public typed_task<task_place::cpu, Holder,
  public:
   template <class Source, class... A>
   explicit task_impl(Source&& source, A&&... arguments)
-      : task_impl::typed_task{std::forward<Source>(source), std::forward<A>(arguments)...} {}
+      : task_impl::typed_task{std::forward<Source>(source), std::forward<A>(arguments)...} {
+    this->is_plain = !task_impl::makes_stream && !this->passes_refs && this->has_one_slot();
+  }
 
   void invoke() noexcept override {
     const bool keeps = this->keeps_arguments;
@@ -144,6 +151,24 @@ class task_impl final : public typed_task<task_place::cpu, Holder,
   }
 
  private:
+  static constexpr bool may_have_list = (false || ... || argument<P, task_place::cpu>::may_be_list);
+
+  // Writes nothing to the node where there is nothing to do: the destructor would.
+  void destroy() noexcept override {
+    if constexpr (std::is_trivially_destructible_v<decltype(this->results_)> &&
+                  alignof(task_impl) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__) {
+      const bool has_let_go = this->state() == task_state::finished && !this->keeps_arguments &&
+                              !this->has_ref_arguments && !may_have_list;
+      if (!has_let_go) {
+        std::destroy_at(std::addressof(this->arguments_));
+        std::destroy_at(std::addressof(this->holder_));
+      }
+      this->let_owners_go();
+      node_memory::operator delete(this, sizeof(task_impl));
+    } else {
+      delete this;
+    }
+  }
   decltype(auto) call(bool keeps) {
     return std::apply(
         [this, keeps](auto&... each) -> decltype(auto) {
@@ -159,6 +184,7 @@ typename Node::refs launch(Node* node, const task_info* info, const source_locat
   if (info != nullptr) {
     add_ref(*info);
     node->info = info;
+    node->is_plain = false;
   }
   node->location = location;
   if constexpr (Node::makes_stream) {

@@ -92,7 +92,7 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
   void release_refs(std::uint32_t count) noexcept {
     if (refs_.load(std::memory_order_acquire) == count ||
         refs_.fetch_sub(count, std::memory_order_acq_rel) == count) {
-      delete this;
+      destroy();
     }
   }
 
@@ -163,16 +163,19 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
   }
   /// Whether somebody ended it early. The body may still have it, unless that is decided.
   [[nodiscard]] bool has_ended_early() const noexcept {
-    return outcome_.load(std::memory_order_acquire) == outcome::early;
+    return outcome_.load(std::memory_order_acquire) >= outcome::early_begun;
   }
   /// For another attempt. Requires: nobody can end it early at the moment.
   void reopen_outcome() noexcept { outcome_.store(outcome::open, std::memory_order_release); }
-  /// Requires: may_end_early.
+  /// Requires: may_end_early. Who has it calls end_early when it is done with the slots.
   [[nodiscard]] bool take_outcome_early() noexcept {
     outcome expected = outcome::open;
-    return outcome_.compare_exchange_strong(expected, outcome::early, std::memory_order_acq_rel,
-                                            std::memory_order_acquire);
+    return outcome_.compare_exchange_strong(expected, outcome::early_begun,
+                                            std::memory_order_acq_rel, std::memory_order_acquire);
   }
+  void end_early() noexcept { outcome_.store(outcome::early, std::memory_order_release); }
+  /// Of the body, which has not the outcome: waits for end_early.
+  void let_early_end() const noexcept;
 
   /// The error of the first argument that failed; null when none did. Requires: every argument
   /// ready; for a GPU task, those made by GPU tasks ordered.
@@ -234,6 +237,9 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
 
   // Constant after submission.
   task_lane lane = task_lane::fast;
+  /// It has one result and nothing else: no options, no stream, no coroutine, no GPU, it is not
+  /// listed and passes no refs. May be false of one that is so.
+  bool is_plain = false;
   bool has_ref_arguments = false;
   bool takes_results = false;    ///< an argument is the result of a task
   bool passes_refs = false;      ///< a parameter is itself a ref, or a vector of them
@@ -254,7 +260,7 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
   std::atomic<blocking> blocked_in{blocking::none};
 
  private:
-  enum class outcome : std::uint8_t { open, of_body, early };
+  enum class outcome : std::uint8_t { open, of_body, early_begun, early };
   static constexpr std::int32_t registering = 1 << 30;
 
   std::atomic<task_state> state_{task_state::submitted};
@@ -286,9 +292,12 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
  protected:
   explicit task_node(std::size_t references) noexcept
       : refs_{static_cast<std::uint32_t>(references)} {}
-  virtual ~task_node() {
-    if (lane == task_lane::actor_call || info != nullptr) {
-      let_owners_go();
+  virtual ~task_node() { let_owners_go(); }
+  /// `delete this`, or what comes to the same.
+  virtual void destroy() noexcept { delete this; }
+  void let_owners_go() noexcept {
+    if (lane == task_lane::actor_call || info != nullptr) [[unlikely]] {
+      let_owners_go_slowly();
     }
   }
   /// Requires: the slot has this producer.
@@ -302,17 +311,21 @@ class NARKE_EXPORT task_node : public runnable, public node_memory {
  private:
   bool depend_on_gpu_task(task_node& producer, result_slot& slot, dependent& entry) noexcept;
   void let_inspection_end() const noexcept;
-  void let_owners_go() noexcept;
+  void let_owners_go_slowly() noexcept;
 };
 
-inline task_node* result_slot::producer() const noexcept {
+inline task_node& result_slot::its_producer() const noexcept {
   const std::size_t distance =
       std::size_t{producer_distance_high_} << 16U | std::size_t{producer_distance_low_};
-  if (distance == 0) {
-    return nullptr;
-  }
   const std::byte* begin = reinterpret_cast<const std::byte*>(this) - distance * 8;
-  return reinterpret_cast<task_node*>(const_cast<std::byte*>(begin));
+  return *reinterpret_cast<task_node*>(const_cast<std::byte*>(begin));
+}
+inline task_node* result_slot::producer() const noexcept {
+  // Not one field, then the other: compilers make one wider read of that, has_value_ included,
+  // which the producer may be writing.
+  const std::size_t distance =
+      std::size_t{producer_distance_high_} << 16U | std::size_t{producer_distance_low_};
+  return distance == 0 ? nullptr : &its_producer();
 }
 
 inline void result_slot::set_producer(const task_node& producer) noexcept {
@@ -336,8 +349,11 @@ NARKE_EXPORT void want_gpu_completion(task_node& producer) noexcept;
 /// The same, when a GPU task fills `slot` and it is not ready. Before a thread waits, or looks
 /// again.
 inline void want_completion(const result_slot& slot) noexcept {
+  if (slot.is_ready()) [[likely]] {
+    return;  // the task is not looked at: it may lie far away
+  }
   task_node* producer = slot.producer();
-  if (producer != nullptr && producer->gpu != nullptr && !slot.is_ready()) {
+  if (producer != nullptr && producer->gpu != nullptr) {
     want_gpu_completion(*producer);
   }
 }

@@ -22,9 +22,9 @@ template <class T>
 class task_slot final : public typed_slot<T> {
  private:
   void let_go() noexcept override {
-    task_node* node = this->producer();
+    task_node& node = this->its_producer();
     this->destroy_value();
-    node->release_refs(this->node_refs());
+    node.release_refs(this->node_refs());
   }
 };
 
