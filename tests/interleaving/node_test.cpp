@@ -63,6 +63,7 @@ class watched_task final : public task_node {
   ~watched_task() override {
     check(++past_.gone == 1, "it was let go twice");
     result_.destroy_value();
+    result_.set_error(nullptr);  // its last reference is never dropped
   }
 
   std::array<plain_slot, 2>& arguments_;
