@@ -37,15 +37,18 @@ constexpr std::align_val_t line_alignment{line_bytes};
 // to node would wait for each.
 struct batch {
   explicit batch(std::size_t node_bytes) noexcept
-      : others_max{static_cast<std::uint32_t>(
+      : others_max{static_cast<std::uint16_t>(
             std::min<std::size_t>((node_bytes - sizeof(batch)) / sizeof(void*), 31))} {}
 
-  /// So many nodes before it is taken each is fetched: it may lie with another core, or in memory.
-  [[nodiscard]] std::uint32_t ahead() const noexcept { return others_max / 2; }
+  /// So many nodes before it is taken each is fetched that is far.
+  [[nodiscard]] std::uint32_t ahead() const noexcept { return others_max / 2U; }
 
   batch* next = nullptr;     // in a depot
   std::uint32_t others = 0;  // at addresses()
-  const std::uint32_t others_max;
+  // So many of them, the first, may lie with another core, or in memory: those of a batch from the
+  // depot. What this thread has given since, it has in its cache.
+  std::uint16_t far = 0;
+  const std::uint16_t others_max;
 
   // Behind it in its node.
   [[nodiscard]] void** addresses() noexcept { return reinterpret_cast<void**>(this + 1); }
@@ -65,7 +68,7 @@ class depot {
     if (batches_ == nullptr) {
       return carve_locked(node_bytes);
     }
-    batch* const taken = std::exchange(batches_, batches_->next);
+    batch* const taken = take_given_locked(node_bytes);
     next = take_given_locked(node_bytes);
     return taken;
   }
@@ -92,6 +95,7 @@ class depot {
   batch* take_given_locked(std::size_t node_bytes) noexcept {
     batch* const taken = batches_;
     if (taken != nullptr) {
+      taken->far = static_cast<std::uint16_t>(taken->others);
       batches_ = taken->next;
       if (batches_ != nullptr) {
         prefetch_node(batches_, node_bytes);
@@ -108,6 +112,7 @@ class depot {
     const std::size_t others = std::min<std::size_t>(left - 1, batch{node_bytes}.others_max);
     auto* const carved = ::new (static_cast<void*>(begin_ + others * node_bytes)) batch{node_bytes};
     carved->others = static_cast<std::uint32_t>(others);
+    carved->far = static_cast<std::uint16_t>(others);
     for (std::size_t i = 0; i != others; ++i) {
       carved->addresses()[others - 1 - i] = begin_ + i * node_bytes;
     }
@@ -187,6 +192,20 @@ constexpr std::size_t bytes_of(std::size_t index) noexcept {
   return (index + 1) * line_bytes;
 }
 
+// `left` of the batch at hand are.
+inline void prefetch_ahead(node_cache& cache, std::size_t index, std::uint32_t left) noexcept {
+  batch* const from = cache.at_hand;
+  from->far = static_cast<std::uint16_t>(std::min<std::uint32_t>(from->far, left));
+  const std::uint32_t ahead = from->ahead();
+  if (left >= ahead) {
+    if (left - ahead < from->far) {
+      prefetch_node(from->addresses()[left - ahead], bytes_of(index));
+    }
+  } else if (batch* const next = cache.spare; next != nullptr && next->others >= ahead - left) {
+    prefetch_node(next->addresses()[next->others - (ahead - left)], bytes_of(index));
+  }
+}
+
 // The newest of the batch at hand, and at last the node that it lies in. Requires: there is one.
 inline void* take_from(node_cache& cache, std::size_t index) noexcept {
   batch* const from = cache.at_hand;
@@ -194,11 +213,8 @@ inline void* take_from(node_cache& cache, std::size_t index) noexcept {
     return std::exchange(cache.at_hand, nullptr);
   }
   const std::uint32_t left = --from->others;
-  const std::uint32_t ahead = from->ahead();
-  if (left >= ahead) {
-    prefetch_node(from->addresses()[left - ahead], bytes_of(index));
-  } else if (batch* const next = cache.spare; next != nullptr && next->others >= ahead - left) {
-    prefetch_node(next->addresses()[next->others - (ahead - left)], bytes_of(index));
+  if (from->far != 0) {
+    prefetch_ahead(cache, index, left);
   }
   return from->addresses()[left];
 }
