@@ -192,15 +192,13 @@ constexpr std::size_t bytes_of(std::size_t index) noexcept {
   return (index + 1) * line_bytes;
 }
 
-// `left` of the batch at hand are.
+// The first of the far ones of the batch at hand is taken: one of those behind it is fetched.
 inline void prefetch_ahead(node_cache& cache, std::size_t index, std::uint32_t left) noexcept {
   batch* const from = cache.at_hand;
-  from->far = static_cast<std::uint16_t>(std::min<std::uint32_t>(from->far, left));
+  from->far = static_cast<std::uint16_t>(left);
   const std::uint32_t ahead = from->ahead();
   if (left >= ahead) {
-    if (left - ahead < from->far) {
-      prefetch_node(from->addresses()[left - ahead], bytes_of(index));
-    }
+    prefetch_node(from->addresses()[left - ahead], bytes_of(index));
   } else if (batch* const next = cache.spare; next != nullptr && next->others >= ahead - left) {
     prefetch_node(next->addresses()[next->others - (ahead - left)], bytes_of(index));
   }
@@ -213,7 +211,7 @@ inline void* take_from(node_cache& cache, std::size_t index) noexcept {
     return std::exchange(cache.at_hand, nullptr);
   }
   const std::uint32_t left = --from->others;
-  if (from->far != 0) {
+  if (left < from->far) {
     prefetch_ahead(cache, index, left);
   }
   return from->addresses()[left];
