@@ -148,10 +148,10 @@ inline void note_wait() noexcept {
     current->takes_as_ready = true;
   }
 }
-/// Around the body of a task that was given refs as they are: its gets are seen.
+/// Around the body of a task. `passes_refs`: it was given refs as they are: its gets are seen.
 class argument_watch {
  public:
-  explicit argument_watch(const detail::task_node& node) noexcept : is_on_{node.passes_refs} {
+  explicit argument_watch(bool passes_refs) noexcept : is_on_{passes_refs} {
     if (is_on_) [[unlikely]] {
       detail::get_watchers.fetch_add(1, std::memory_order_relaxed);
     }

@@ -113,7 +113,7 @@ bool run_piece(task_node& node, co_part& part, const std::vector<int>* gpu_ids,
     record_what_it_got(node, part, begin);
   }
   {
-    const argument_watch watch{node};
+    const argument_watch watch{node.passes_refs};
     const memory_refusable users;
     node.invoke();
   }

@@ -17,11 +17,9 @@
 #include "worker/cancel_tree.hpp"
 #include "worker/coroutine.hpp"
 #include "worker/failure_watch.hpp"
-#include "worker/gpu_task.hpp"
 #include "worker/lent_cpus.hpp"
 #include "worker/lifecycle.hpp"
 #include "worker/placed_task.hpp"
-#include "worker/placement_lane.hpp"
 #include "worker/task_list.hpp"
 #include "worker/worker_pool.hpp"
 
@@ -206,8 +204,11 @@ namespace {
   }
 }
 
+// What may be to look at around a body: a task that is_plain has no more than one result.
+enum class looks : std::uint8_t { all, fewest };
+
 // `call` leaves the outcome in the slots, or the task at a co_await. Returns whether it failed.
-template <class Call>
+template <looks Looks = looks::all, class Call>
 [[gnu::always_inline]] inline bool run_as(task_node& node, const std::vector<int>* gpu_ids,
                                           std::uint64_t submitter_id, Call&& call) noexcept {
   thread_state& self = this_thread_state;
@@ -219,11 +220,11 @@ template <class Call>
     record_flows(node, begin);
   }
   {
-    const argument_watch watch{node};
+    const argument_watch watch{Looks == looks::all && node.passes_refs};
     const memory_refusable users;
     call();
   }
-  if (node.is_at_co_await) [[unlikely]] {
+  if (Looks == looks::all && node.is_at_co_await) [[unlikely]] {
     end_first_piece(node, running, begin);
     self.current = running.outer;
     return false;
@@ -231,13 +232,19 @@ template <class Call>
   if (running.kin != kinship::none || running.has_token || cancel_tree::is_active()) [[unlikely]] {
     end_relations(running);
   }
-  const bool failed = has_failed_here(node);
+  bool failed = false;
+  if constexpr (Looks == looks::all) {
+    failed = has_failed_here(node);
+  } else {
+    const result_slot& only = node.first_slot();
+    failed = only.failed() || only.is_marked_to_stop();
+  }
   self.current = running.outer;
   if (begin != 0) [[unlikely]] {
     note_run(node, begin, running.kin != kinship::none, failed);
   } else {
     drop_event();
-    if (node.lane == task_lane::fast) {
+    if (Looks == looks::fewest || node.lane == task_lane::fast) {
       count_body(node);
     }
   }
@@ -515,33 +522,9 @@ void publish_and_leave(task_node& node, runnable** next) noexcept {
 
 namespace {
 
-// The body of a claimed task that is_plain: as run_fast_body, with fewer looks; the caller has
-// noted the CPU.
-[[gnu::always_inline]] inline void run_plain_body(task_node& node, result_slot& slot) noexcept {
-  thread_state& self = this_thread_state;
-  execution running{&node, self.current, node.id};
-  self.current = &running;
-  node.set_state(task_state::running);
-  const std::uint64_t begin = event_begin_ticks();
-  if (begin != 0 && node.has_ref_arguments) [[unlikely]] {
-    record_flows(node, begin);
-  }
-  {
-    const memory_refusable users;
-    node.invoke();
-  }
-  if (running.kin != kinship::none || running.has_token || cancel_tree::is_active()) [[unlikely]] {
-    end_relations(running);
-  }
-  self.current = running.outer;
-  const bool failed = slot.failed() || slot.is_marked_to_stop();
-  if (begin != 0) [[unlikely]] {
-    note_run(node, begin, running.kin != kinship::none, failed);
-  } else {
-    drop_event();
-    count_body(node);
-  }
-  if (failed) [[unlikely]] {
+// The body of a claimed task that is_plain; the caller has noted the CPU.
+[[gnu::always_inline]] inline void run_plain_body(task_node& node) noexcept {
+  if (run_as<looks::fewest>(node, nullptr, node.id, [&] { node.invoke(); })) [[unlikely]] {
     end_failed(node);
   }
 }
@@ -571,7 +554,7 @@ inline bool is_disturbed() noexcept {
   result_slot& slot = node.first_slot();
   thread_record& record = this_record();
   record.uses_permit.store(true, std::memory_order_relaxed);
-  run_plain_body(node, slot);
+  run_plain_body(node);
   record.uses_permit.store(false, std::memory_order_relaxed);
   publish_plain(node, slot, next);
 }
@@ -582,14 +565,11 @@ inline bool is_disturbed() noexcept {
     return;
   }
   auto& node = static_cast<task_node&>(item);
-  bool leaves_node = false;
   if (node.claim(task_state::ready)) {
     const memory_needed needed;
     run_fast_body(node, cpu_hold::permit);
-    leaves_node = true;
-    publish_here(node, leaves_node, next);
-  }
-  if (!leaves_node) {
+    publish_and_leave(node, next);
+  } else {
     node.release_ref();
   }
 }
@@ -613,9 +593,8 @@ runnable* run_on_permit(runnable& item) noexcept {
 
 namespace {
 
-// The task was nobody's but this thread's when it began. Its body may still have made copies of the
-// ref, or have asked it to stop, by a name that both know.
-// The caller's reference to the node goes.
+// The same as publish_and_leave for a task that was nobody's but this thread's when it began. Its
+// body may still have made copies of the ref, or have asked it to stop, by a name that both know.
 [[gnu::always_inline]] inline void publish_to_owner(task_node& node,
                                                     result_slot& slot) noexcept {
   if (!slot.is_unshared()) [[unlikely]] {
@@ -761,7 +740,7 @@ namespace {
     node.release_ref();
     return;
   }
-  run_plain_body(node, slot);
+  run_plain_body(node);
   if (is_owned) {
     publish_to_owner(node, slot);
   } else {

@@ -29,11 +29,7 @@ namespace narke::internal {
 
 namespace {
 
-// How many a worker takes at once from the queue from outside: few, as others steal the newest of
-// them first; twice as many each time that there were as many, as others then find their own there.
-constexpr std::uint32_t injected_least = 8;
-constexpr std::uint32_t injected_most = 32;
-// So many tasks before it runs each is fetched.
+// So many tasks before it runs each of a batch from outside is fetched.
 constexpr std::uint32_t injected_ahead = 8;
 constexpr std::size_t task_bytes_fetched = 3 * line_bytes;
 constexpr std::uint32_t fairness_period =
@@ -571,6 +567,7 @@ detail::runnable* worker_pool::find(worker& self) noexcept {
   if (detail::runnable* item = self.deque.pop()) {
     if (self.unfetched != 0) {
       --self.unfetched;
+      // This one and the next are out of the count: the first of a batch was never in the deque.
       prefetch_node(self.deque.glance(injected_ahead - 2), task_bytes_fetched);
     }
     return item;
@@ -602,10 +599,10 @@ detail::runnable* worker_pool::steal_from_guests() noexcept {
 }
 
 detail::runnable* worker_pool::take_injected(worker& self) noexcept {
-  detail::runnable* batch[injected_most];
-  const std::uint32_t most = std::max(self.injected_most, injected_least);
-  const std::size_t count = injected_.pop_some(batch, most);
-  self.injected_most = count == most ? std::min(2 * most, injected_most) : injected_least;
+  detail::runnable* batch[worker::batch_most];
+  const std::size_t count = injected_.pop_some(batch, self.batch);
+  self.batch = count == self.batch ? std::min(2 * self.batch, worker::batch_most)
+                                   : worker::batch_least;
   if (count == 0) {
     return nullptr;
   }

@@ -46,8 +46,13 @@ struct worker {
   int cpu = -1;                     ///< its own; while it sleeps, guarded by the pool's mutex
   std::uint32_t random;             ///< the worker's own
   std::uint32_t tick = 0;           ///< the worker's own
-  std::uint32_t injected_most = 0;  ///< how many it takes next time; its own
-  std::uint32_t unfetched = 0;      ///< of those it has taken; its own
+  /// How many it takes next time from the queue from outside: from so few to so many. Few, as
+  /// others steal the newest of them first; twice as many each time that there were as many, as
+  /// others then find their own there. The worker's own.
+  std::uint32_t batch = batch_least;
+  static constexpr std::uint32_t batch_least = 8;
+  static constexpr std::uint32_t batch_most = 32;
+  std::uint32_t unfetched = 0;      ///< of the last batch; the worker's own
   std::thread thread;               ///< guarded by the pool's mutex
 };
 

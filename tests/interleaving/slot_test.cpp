@@ -24,29 +24,41 @@ using narke::internal::wait_entry;
 using narke::internal::wait_group;
 using narke::internal::waiting_room;
 
+// What became of a result, for its producer, who had a reference to the node.
+struct published {
+  dependent* first = nullptr;
+  bool leaves_node = true;  // that reference is the slot's now
+  bool is_stopped = false;
+};
+// The order of narke::internal::publish_and_leave.
+published publish(narke::detail::typed_slot<int>& slot) {
+  using settled = narke::detail::result_slot::settled;
+  published what;
+  if (slot.settle_and_close_alone(what.leaves_node)) {
+    return what;
+  }
+  const settled how = slot.settle_and_close(what.first, what.leaves_node);
+  if (how == settled::stopped) {
+    what.is_stopped = true;
+    slot.destroy_value();
+    slot.set_error(std::make_exception_ptr(std::runtime_error{"stopped"}));
+    what.first = slot.close();
+    slot.settle_stopped();
+  } else if (how == settled::unwanted) {
+    slot.let_go_unwanted();
+  }
+  return what;
+}
+
 // Its memory is the scene's, which looks how often it was let go, and when; at the end, as a run
 // that ends in the middle of letting go leaves its mark to the next.
 class watched_slot final : public narke::detail::typed_slot<int> {
  public:
-  // Step 2a and 2b of a producer that has a reference to the node, and gives it up one way or the
-  // other: the order of narke::internal::publish_and_leave.
   dependent* publish_and_leave() {
-    bool leaves_node = true;
-    dependent* first = nullptr;
-    if (!settle_and_close_alone(leaves_node)) {
-      const settled how = settle_and_close(first, leaves_node);
-      if (how == settled::stopped) {
-        destroy_value();
-        has_failed = true;
-        set_error(std::make_exception_ptr(std::runtime_error{"stopped"}));
-        first = close();
-        settle_stopped();
-      } else if (how == settled::unwanted) {
-        let_go_unwanted();
-      }
-    }
-    node_refs_ -= leaves_node ? 0 : 1;
-    return first;
+    const published what = publish(*this);
+    has_failed = what.is_stopped;
+    node_refs_ -= what.leaves_node ? 0 : 1;
+    return what.first;
   }
   void expect_gone() const {
     check(let_go_count_ == 1, "the slot was not let go once");
@@ -250,17 +262,8 @@ class one_after_the_other : public explored::scene {
   };
 
   void produce() {
-    reused_slot& slot = *slot_;
-    slot.emplace_from([] { return 7; });
-    bool leaves_node = true;
-    dependent* first = nullptr;
-    if (!slot.settle_and_close_alone(leaves_node)) {
-      const auto how = slot.settle_and_close(first, leaves_node);
-      if (how == narke::detail::result_slot::settled::unwanted) {
-        slot.let_go_unwanted();
-      }
-    }
-    node_refs_ -= leaves_node ? 0 : 1;
+    slot_->emplace_from([] { return 7; });
+    node_refs_ -= publish(*slot_).leaves_node ? 0 : 1;
   }
   // Waits for the first, until its time is up.
   void give_up() {

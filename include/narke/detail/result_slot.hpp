@@ -6,11 +6,12 @@
 //  1. It is made open and pending, with one reference.
 //  2. The producer constructs the value or sets the error, then publishes:
 //     a. it settles: takes the pending mark off. If the mark of an unwanted slot is there, no
-//        reference is left, and nobody will ever read: the value goes at once (the list may still
-//        hold tasks that were cancelled while they waited: b lets them go);
+//        reference is left, and nobody will ever read: the value goes at once;
 //     b. it closes the list of dependents, which releases the value to every reader, and then
-//        resumes those that were on the list.
-//     Both are one step, but where a result is published early, or a body's error follows.
+//        resumes those that were on the list; of an unwanted one, tasks that were cancelled while
+//        they waited.
+//     Both are one step. They are two, b first, where an error is published early, while the body
+//     still runs, and where the producer was asked to stop.
 //  3. A dependent that finds the list closed does not wait.
 //  4. The last reference lets the slot go: destroys the value and lets the memory go. While the
 //     pending mark stands, it sets the mark of an unwanted slot instead, and leaves that to 2a.
@@ -127,7 +128,7 @@ class NARKE_EXPORT result_slot {
   }
   /// Step 2a: takes the pending mark off. When no reference is left, the value goes here. False,
   /// and nothing is done, when the producer was asked to stop. Requires: the value or the error is
-  /// set, or the list was closed early; the caller keeps the memory alive.
+  /// set; the caller keeps the memory alive, until close() as well if that is still to come.
   bool settle() noexcept {
     std::uintptr_t seen = word_.load(std::memory_order_relaxed);
     do {
